@@ -1,0 +1,3 @@
+//! evalX on the command line.
+#![forbid(unsafe_code)]
+fn main() {}

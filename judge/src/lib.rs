@@ -1,0 +1,4 @@
+//! From a submission to a report: languages as data, compile, run, check, verdict.
+#![forbid(unsafe_code)]
+
+pub mod model;

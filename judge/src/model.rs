@@ -1,0 +1,15 @@
+//! The model: what is submitted and what is reported. One definition for the command line, the
+//! job on the queue and the HTTP answer. On the wire, times are milliseconds (`_ms`) and sizes
+//! bytes; an unknown field in anything a user writes is an error that names it.
+
+mod blob;
+mod report;
+mod submission;
+mod verdict;
+
+pub use blob::{Blob, BlobError};
+pub use report::{CompileReport, Report, StageTimes, TestReport, TestTimes};
+pub use submission::{
+    Abi, Checker, LimitsSpec, Program, SourceFile, StopRule, Submission, Test, Tokens,
+};
+pub use verdict::Verdict;

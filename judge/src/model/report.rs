@@ -1,0 +1,113 @@
+//! What is reported.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Blob, Verdict};
+
+/// All that is known of a judged submission.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Of the whole submission: that of the first test, in order, that is not accepted.
+    pub verdict: Verdict,
+    /// Share of the weights, or what the problem's grading says; absent when it did not compile
+    /// or the judge failed.
+    pub score: Option<f64>,
+    /// Position in `tests` of the first test that is not accepted.
+    pub first_failure: Option<usize>,
+    /// Language id, resolved.
+    pub language: String,
+    /// Version of its toolchain.
+    pub toolchain: String,
+    /// `native` or `isolate`.
+    pub engine: String,
+    /// The compilation; absent for languages without one.
+    pub compile: Option<CompileReport>,
+    /// One entry a test, in the order of the submission.
+    pub tests: Vec<TestReport>,
+    /// Why the judge failed, when the verdict is `IE`.
+    pub error: Option<String>,
+    /// Clock time by stage; run and check are sums over tests that ran side by side.
+    pub times: StageTimes,
+}
+
+/// The compilation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CompileReport {
+    /// Whether it succeeded.
+    pub ok: bool,
+    /// Whether the artefact came from the cache.
+    pub cached: bool,
+    /// What the compiler wrote, capped.
+    pub output: Blob,
+    /// Whether more came than was kept.
+    pub output_truncated: bool,
+    /// How it ended, in words.
+    pub status: String,
+    /// CPU time.
+    pub cpu_ms: f64,
+    /// Peak memory.
+    pub memory_bytes: u64,
+}
+
+/// One test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TestReport {
+    /// Name of the test.
+    pub name: String,
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// 0..=1 of its weight, or what the checker gave.
+    pub score: Option<f64>,
+    /// CPU time of the program.
+    pub cpu_ms: f64,
+    /// Clock time of the program.
+    pub wall_ms: f64,
+    /// Peak memory of the box.
+    pub memory_bytes: u64,
+    /// Exit code, when it exited.
+    pub exit_code: Option<i32>,
+    /// Signal, when one ended it.
+    pub signal: Option<i32>,
+    /// How it ended, in words, when it did not exit with 0.
+    pub status: Option<String>,
+    /// What the checker says to the jury.
+    pub message: Option<String>,
+    /// What the checker says to the author of the submission.
+    pub team_message: Option<String>,
+    /// Standard output, capped.
+    pub stdout: Blob,
+    /// Whether more came than was kept here.
+    pub stdout_truncated: bool,
+    /// Standard error, capped.
+    pub stderr: Blob,
+    /// Whether more came than was kept here.
+    pub stderr_truncated: bool,
+    /// Clock time by stage.
+    pub times: TestTimes,
+}
+
+/// Clock time of a submission by stage.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct StageTimes {
+    /// Compiling, or finding the artefact in the cache.
+    pub compile_ms: f64,
+    /// Waiting for slots and preparing boxes.
+    pub set_up_ms: f64,
+    /// Running the program.
+    pub run_ms: f64,
+    /// Comparing, or running the checker.
+    pub check_ms: f64,
+    /// From taking the submission to the report.
+    pub total_ms: f64,
+}
+
+/// Clock time of a test by stage.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct TestTimes {
+    /// Waiting for a slot and preparing the box.
+    pub set_up_ms: f64,
+    /// Running the program.
+    pub run_ms: f64,
+    /// Comparing, or running the checker.
+    pub check_ms: f64,
+}

@@ -1,0 +1,200 @@
+//! What to run: command, files, streams and limits of one run.
+
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use crate::{Artefact, Bytes, Limits};
+
+/// The environment of the guest. Nothing is inherited from this process.
+pub type Env = Vec<(String, String)>;
+
+/// One run. Paths inside the box: `/box` holds the artefact, read-only; `/w` is the work
+/// directory, writable, empty but for `files`, and the current directory of the guest; `/tmp` and
+/// `/dev/shm` are writable and empty. The three writable ones share one tmpfs, limited by
+/// `limits.disk` and `limits.inodes`. There is no network.
+#[derive(Debug)]
+pub struct Job {
+    /// Program and arguments; the program is an absolute path inside the box.
+    pub argv: Vec<String>,
+    /// The whole environment.
+    pub env: Env,
+    /// What the run may use.
+    pub limits: Limits,
+    /// Standard input.
+    pub stdin: Stdin,
+    /// Standard output.
+    pub stdout: Stdout,
+    /// What is mounted read-only at `/box`.
+    pub artefact: Option<Arc<Artefact>>,
+    /// Files written below `/w` before the run.
+    pub files: Vec<InputFile>,
+    /// Files read from below `/w` after the run.
+    pub collect: Vec<Collect>,
+    /// Whether `/proc` is there (the guest's own processes only). Virtual machines need it.
+    pub proc: bool,
+}
+
+impl Job {
+    /// A run of `argv` with default limits, no input, and output captured.
+    #[must_use]
+    pub fn new(argv: Vec<String>) -> Self {
+        Self {
+            argv,
+            env: Vec::new(),
+            limits: Limits::default(),
+            stdin: Stdin::Empty,
+            stdout: Stdout::Capture,
+            artefact: None,
+            files: Vec::new(),
+            collect: Vec::new(),
+            proc: false,
+        }
+    }
+
+    /// Checks what no engine could run: an empty or relative program, NULs, paths that leave
+    /// `/w`, limits out of bounds. Engines call it first.
+    ///
+    /// # Errors
+    /// The field at fault and what is wrong with it.
+    pub fn check(&self) -> Result<(), JobError> {
+        match self.argv.first() {
+            None => return Err(JobError::NoProgram),
+            Some(program) if !program.starts_with('/') => {
+                return Err(JobError::RelativeProgram { program: program.clone() });
+            }
+            Some(_) => {}
+        }
+        if let Some(arg) = self.argv.iter().find(|a| a.contains('\0')) {
+            return Err(JobError::Nul { field: "argv", value: arg.clone() });
+        }
+        for (name, value) in &self.env {
+            if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+                return Err(JobError::Nul { field: "env", value: format!("{name}={value}") });
+            }
+        }
+        for path in self.files.iter().map(|f| &f.path).chain(self.collect.iter().map(|c| &c.path)) {
+            beneath(path)?;
+        }
+        Ok(self.limits.check()?)
+    }
+}
+
+/// Accepts relative paths made of plain names only, so that no engine has to resolve one.
+fn beneath(path: &Path) -> Result<(), JobError> {
+    let plain = path.components().all(|c| matches!(c, Component::Normal(_)));
+    let nul = path.as_os_str().as_encoded_bytes().contains(&0);
+    if plain && !nul && !path.as_os_str().is_empty() {
+        return Ok(());
+    }
+    Err(JobError::Path { path: path.to_owned() })
+}
+
+/// A job that no engine could run: the caller's mistake.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// `argv` is empty.
+    #[error("argv is empty; it needs the program to run")]
+    NoProgram,
+    /// The program is not an absolute path.
+    #[error("program {program:?} is not an absolute path inside the box")]
+    RelativeProgram {
+        /// What was given.
+        program: String,
+    },
+    /// A NUL byte, or an environment name with `=`.
+    #[error("{field} has an entry that cannot be passed to a program: {value:?}")]
+    Nul {
+        /// `argv` or `env`.
+        field: &'static str,
+        /// The entry.
+        value: String,
+    },
+    /// A file name that is absolute, empty or leaves the work directory.
+    #[error("file name {path:?} is not a plain relative path")]
+    Path {
+        /// The name.
+        path: PathBuf,
+    },
+    /// A limit out of bounds.
+    #[error(transparent)]
+    Limit(#[from] crate::LimitError),
+}
+
+/// A file to be written below `/w` before the run, owned by the guest.
+#[derive(Debug, Clone)]
+pub struct InputFile {
+    /// Relative to `/w`; folders are made as needed.
+    pub path: PathBuf,
+    /// What it holds.
+    pub contents: Contents,
+    /// Whether it may be executed.
+    pub executable: bool,
+}
+
+/// Bytes at hand, or a file of this machine that is copied.
+#[derive(Debug, Clone)]
+pub enum Contents {
+    /// In memory.
+    Memory(Arc<[u8]>),
+    /// On disk; read when the job starts.
+    File(PathBuf),
+}
+
+/// A file to be read from below `/w` once the run is over and every process is gone. Only regular
+/// files are read, no link is followed.
+#[derive(Debug, Clone)]
+pub struct Collect {
+    /// Relative to `/w`.
+    pub path: PathBuf,
+    /// The most that is read; a larger file is refused.
+    pub max: Bytes,
+}
+
+/// Where standard input comes from.
+#[derive(Debug)]
+pub enum Stdin {
+    /// End of file at once.
+    Empty,
+    /// The descriptor is not open at all.
+    Closed,
+    /// A private read-only copy, seekable, as if redirected from a file.
+    Contents(Contents),
+    /// The read end of a pipe, handed to the guest.
+    Pipe(OwnedFd),
+}
+
+/// Where standard output goes.
+#[derive(Debug)]
+pub enum Stdout {
+    /// Captured up to `limits.output`.
+    Capture,
+    /// The write end of a pipe, handed to the guest; nothing is captured or counted.
+    Pipe(OwnedFd),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(argv: &[&str]) -> Job {
+        Job::new(argv.iter().map(|s| (*s).to_owned()).collect())
+    }
+
+    #[test]
+    fn a_plain_job_passes() {
+        assert!(job(&["/bin/true"]).check().is_ok());
+    }
+
+    #[test]
+    fn what_no_engine_could_run_is_refused() {
+        assert!(matches!(job(&[]).check(), Err(JobError::NoProgram)));
+        assert!(matches!(job(&["true"]).check(), Err(JobError::RelativeProgram { .. })));
+        assert!(matches!(job(&["/bin/a", "b\0"]).check(), Err(JobError::Nul { .. })));
+        for bad in ["", "/etc/passwd", "../x", "a/../../x", "a\0"] {
+            let mut job = job(&["/bin/true"]);
+            job.collect.push(Collect { path: bad.into(), max: Bytes(1) });
+            assert!(matches!(job.check(), Err(JobError::Path { .. })), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Runs one hostile program under limits and says what happened.
+//!
+//! One seam, [`Sandbox`], and two engines behind it. A [`Job`] says what to run and under which
+//! [`Limits`]; an [`Outcome`] says how it ended and what it cost. A guest that fails is a result;
+//! an [`Error`] is always our own failure and names the step.
+//!
+//! Blocking by design: a caller that is asynchronous gives each run a thread of its blocking pool.
+
+mod artefact;
+mod cancel;
+mod job;
+mod limits;
+mod outcome;
+mod seam;
+
+pub use artefact::{Artefact, ArtefactError};
+pub use cancel::Cancel;
+pub use job::{Collect, Contents, Env, InputFile, Job, JobError, Stdin, Stdout};
+pub use limits::{Bytes, LimitError, Limits};
+pub use outcome::{Captured, Collected, Compiled, Outcome, Refused, Termination, Usage};
+pub use seam::{BoxedError, Engine, Error, Sandbox};

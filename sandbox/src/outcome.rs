@@ -1,0 +1,102 @@
+//! How a run ended and what it cost.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::{Artefact, Bytes};
+
+/// Why the guest's first process is no more. Limits win over what the kill they cause looks like:
+/// a guest killed at its CPU limit is `CpuLimit`, never `Signalled(9)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Termination {
+    /// It returned this exit code, 0..=255.
+    Exited(i32),
+    /// A signal ended it.
+    Signalled(i32),
+    /// The box used more CPU time than granted.
+    CpuLimit,
+    /// The clock ran out before the CPU time did.
+    WallLimit,
+    /// The box needed more memory than granted.
+    MemoryLimit,
+    /// Standard output or a file grew beyond its limit.
+    OutputLimit,
+    /// It made a system call that ends the run (`SIGSYS`).
+    ForbiddenCall,
+    /// The caller withdrew the run through its [`crate::Cancel`].
+    Cancelled,
+}
+
+/// What the box used, all its processes together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// CPU time, user and system.
+    pub cpu: Duration,
+    /// Time on the clock from start to end.
+    pub wall: Duration,
+    /// Peak memory.
+    pub memory: u64,
+    /// Times the first process gave up the CPU by itself (it waited).
+    pub switches_voluntary: u64,
+    /// Times the kernel took the CPU away from it (others wanted it: a sign of a busy machine).
+    pub switches_forced: u64,
+}
+
+/// A stream that was kept up to a limit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Captured {
+    /// The first bytes.
+    pub bytes: Vec<u8>,
+    /// Whether more came than was kept.
+    pub truncated: bool,
+}
+
+/// A file read from the work directory after the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collected {
+    /// As asked for in [`crate::Collect`].
+    pub path: PathBuf,
+    /// Its bytes, or why it was not read.
+    pub contents: Result<Vec<u8>, Refused>,
+}
+
+/// Why a file was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// There is none of that name.
+    #[error("missing")]
+    Missing,
+    /// A link, a folder, a pipe or a device; or a link on the way to it.
+    #[error("not a regular file")]
+    NotRegular,
+    /// Larger than the caller allows.
+    #[error("larger than {max}")]
+    TooLarge {
+        /// What the caller allows.
+        max: Bytes,
+    },
+}
+
+/// One run, over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// How it ended.
+    pub termination: Termination,
+    /// What it used.
+    pub usage: Usage,
+    /// Standard output; empty when it was a pipe of the caller.
+    pub stdout: Captured,
+    /// Standard error.
+    pub stderr: Captured,
+    /// One entry for each [`crate::Collect`], in its order.
+    pub files: Vec<Collected>,
+}
+
+/// A compilation, over.
+#[derive(Debug)]
+pub struct Compiled {
+    /// How the compiler ended.
+    pub outcome: Outcome,
+    /// What it left in the work directory; `None` unless it exited with 0.
+    pub artefact: Option<Artefact>,
+}
