@@ -151,6 +151,16 @@ pub struct Collect {
     pub max: Bytes,
 }
 
+/// A folder or file of this machine that every box of an engine sees read-only, beside the base
+/// system (`/usr`, `/bin`, `/lib*`, parts of `/etc`). Given when an engine is made.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mount {
+    /// On this machine.
+    pub from: PathBuf,
+    /// Inside the box, absolute.
+    pub to: PathBuf,
+}
+
 /// Where standard input comes from.
 #[derive(Debug)]
 pub enum Stdin {

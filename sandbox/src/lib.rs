@@ -15,7 +15,7 @@ mod seam;
 
 pub use artefact::{Artefact, ArtefactError};
 pub use cancel::Cancel;
-pub use job::{Collect, Contents, Env, InputFile, Job, JobError, Stdin, Stdout};
+pub use job::{Collect, Contents, Env, InputFile, Job, JobError, Mount, Stdin, Stdout};
 pub use limits::{Bytes, LimitError, Limits};
 pub use outcome::{Captured, Collected, Compiled, Outcome, Refused, Termination, Usage};
 pub use seam::{BoxedError, Engine, Error, Sandbox};
