@@ -8,6 +8,7 @@
 
 mod artefact;
 mod cancel;
+pub mod cgroup;
 mod job;
 mod limits;
 mod outcome;

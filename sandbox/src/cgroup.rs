@@ -1,0 +1,353 @@
+//! Control groups: where this process may make its own, and one group a slot with limits,
+//! accounting and kill. cgroup v2 is the production path; v1 (and hybrid) hosts are the second.
+//!
+//! Layout below the base, the group in which this process was started:
+//! `evalx-PID-START-N/slot-N`; on v2 also `evalx-sup`, the leaf that the processes found in the base
+//! move to, because v2 allows no processes beside controllers
+//! (Documentation/admin-guide/cgroup-v2.rst, "No Internal Process Constraint").
+//! The owner holds a `flock` on its folder as long as it lives: a folder that can be locked belongs
+//! to a dead owner and is removed at the next start.
+
+mod discover;
+mod file;
+mod v1;
+mod v2;
+
+use std::fs;
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
+
+use crate::Bytes;
+pub use discover::{Discovery, discover};
+
+/// Which generation of control groups a host offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// The unified hierarchy.
+    V2,
+    /// One hierarchy a controller.
+    V1,
+}
+
+/// Why there is no control group to be had, or what failed in one.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The kernel's own account of this process is not readable.
+    #[error("cannot read {path:?}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// No hierarchy has both controllers that hold a guest.
+    #[error("no control group hierarchy offers the controllers memory and pids to this process")]
+    NoControllers,
+    /// The process sits in the root group, which belongs to the machine.
+    #[error(
+        "this process sits in the root control group, which is never touched; start it in a group \
+         of its own, for example with `systemd-run --scope`, or in a container"
+    )]
+    RealRoot,
+    /// The group of this process lies outside of what is mounted.
+    #[error("the control group of this process ({path}) is not below the mounted hierarchy")]
+    Outside {
+        /// As the kernel names it.
+        path: String,
+    },
+    /// A folder or file of the hierarchy refused.
+    #[error("cannot {step} {path:?}")]
+    Step {
+        /// What was tried.
+        step: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Processes that do not die.
+    #[error("processes are still alive in {path:?} after they were killed")]
+    Stuck {
+        /// The group.
+        path: PathBuf,
+    },
+}
+
+/// The folder of this process in the hierarchies; removed with everything in it on drop.
+#[derive(Debug)]
+pub struct Tree(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    V2(v2::Tree),
+    V1(v1::Tree),
+}
+
+/// The group of one slot. Removed on drop.
+#[derive(Debug)]
+pub struct Group(GroupKind);
+
+#[derive(Debug)]
+enum GroupKind {
+    V2(v2::Group),
+    V1(v1::Group),
+}
+
+/// How processes come into a group.
+#[derive(Debug)]
+pub enum Entry<'a> {
+    /// v2: the first process is born here with `CLONE_INTO_CGROUP`; nothing ever migrates.
+    Born(BorrowedFd<'a>),
+    /// v1: a process writes `0` to each of these files; its children are born here.
+    Joined(Vec<PathBuf>),
+}
+
+impl Tree {
+    /// Finds the base and makes the folder of this process; removes what dead owners left.
+    ///
+    /// # Errors
+    /// What is missing, with its cure, or the step that failed.
+    pub fn open() -> Result<Self, Error> {
+        match discover(Path::new("/proc/self"))? {
+            Discovery::V2 { base } => v2::Tree::open(&base).map(|t| Self(Kind::V2(t))),
+            Discovery::V1 { memory, pids, cpuacct } => {
+                v1::Tree::open([memory, pids, cpuacct]).map(|t| Self(Kind::V1(t)))
+            }
+        }
+    }
+
+    /// Which generation this is.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        match &self.0 {
+            Kind::V2(_) => Version::V2,
+            Kind::V1(_) => Version::V1,
+        }
+    }
+
+    /// Where the groups of this process are; one folder a hierarchy.
+    #[must_use]
+    pub fn folders(&self) -> Vec<PathBuf> {
+        match &self.0 {
+            Kind::V2(t) => t.folders(),
+            Kind::V1(t) => t.folders(),
+        }
+    }
+
+    /// Makes the group of a slot.
+    ///
+    /// # Errors
+    /// The step that failed.
+    pub fn group(&self, name: &str) -> Result<Group, Error> {
+        match &self.0 {
+            Kind::V2(t) => t.group(name).map(|g| Group(GroupKind::V2(g))),
+            Kind::V1(t) => t.group(name).map(|g| Group(GroupKind::V1(g))),
+        }
+    }
+}
+
+impl Group {
+    /// How the slot's processes enter.
+    #[must_use]
+    pub fn entry(&self) -> Entry<'_> {
+        match &self.0 {
+            GroupKind::V2(g) => Entry::Born(g.dir()),
+            GroupKind::V1(g) => Entry::Joined(g.procs_files()),
+        }
+    }
+
+    /// Before the first process of the next run is born: forgets the last run's peak. On v2
+    /// before Linux 6.12 the group is made anew, so `entry` has to be asked again.
+    ///
+    /// # Errors
+    /// The step that failed.
+    pub fn renew(&mut self) -> Result<(), Error> {
+        match &mut self.0 {
+            GroupKind::V2(g) => g.renew(),
+            GroupKind::V1(_) => Ok(()),
+        }
+    }
+
+    /// Right before a run: sets its limits and starts its account. `residents` processes of ours
+    /// live in the group (v1) and are counted neither as memory nor as processes of the guest.
+    ///
+    /// # Errors
+    /// The step that failed.
+    pub fn begin(&mut self, memory: Bytes, processes: u32, residents: u32) -> Result<(), Error> {
+        match &mut self.0 {
+            GroupKind::V2(g) => g.begin(memory, processes),
+            GroupKind::V1(g) => g.begin(memory, processes + residents),
+        }
+    }
+
+    /// CPU time since `begin`, user and system, of all processes, ended ones included.
+    ///
+    /// # Errors
+    /// The step that failed.
+    pub fn cpu(&self) -> Result<Duration, Error> {
+        match &self.0 {
+            GroupKind::V2(g) => g.cpu(),
+            GroupKind::V1(g) => g.cpu(),
+        }
+    }
+
+    /// Peak memory since `begin`.
+    ///
+    /// # Errors
+    /// The step that failed.
+    pub fn memory_peak(&self) -> Result<Bytes, Error> {
+        match &self.0 {
+            GroupKind::V2(g) => g.memory_peak(),
+            GroupKind::V1(g) => g.memory_peak(),
+        }
+    }
+
+    /// Whether a process was killed since `begin` because the group's memory was used up.
+    ///
+    /// # Errors
+    /// The step that failed.
+    pub fn out_of_memory(&self) -> Result<bool, Error> {
+        match &self.0 {
+            GroupKind::V2(g) => g.out_of_memory(),
+            GroupKind::V1(g) => g.out_of_memory(),
+        }
+    }
+
+    /// Processes and threads in the group now.
+    ///
+    /// # Errors
+    /// The step that failed.
+    pub fn processes(&self) -> Result<u32, Error> {
+        match &self.0 {
+            GroupKind::V2(g) => g.processes(),
+            GroupKind::V1(g) => g.processes(),
+        }
+    }
+
+    /// Kills every process of the group at once, where the kernel can (v2, `cgroup.kill`); on v1
+    /// the caller kills pid 1 of the box's namespace instead, which is as atomic.
+    ///
+    /// # Errors
+    /// The step that failed.
+    pub fn kill(&self) -> Result<(), Error> {
+        match &self.0 {
+            GroupKind::V2(g) => g.kill(),
+            GroupKind::V1(_) => Ok(()),
+        }
+    }
+}
+
+/// Name of the folder of this process: unique in time and space, so that a new process with an
+/// old pid never takes a dead one's folder for its own.
+fn owner_name() -> Result<String, Error> {
+    let path = Path::new("/proc/self/stat");
+    let stat =
+        fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    // Field 22 is the start time; field 2 (the command) may hold spaces but ends at the last ')'
+    // (proc_pid_stat(5)).
+    let start = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(19));
+    // One process may hold several trees: an engine each.
+    static TREES: AtomicU32 = AtomicU32::new(0);
+    let tree = TREES.fetch_add(1, Ordering::Relaxed);
+    Ok(format!("evalx-{}-{}-{tree}", std::process::id(), start.unwrap_or("0")))
+}
+
+/// Makes `dir` and locks it as its owner.
+fn make_owned(dir: &Path) -> Result<OwnedFd, Error> {
+    make(dir)?;
+    let fd = open_dir(dir)?;
+    flock(&fd, FlockOperation::NonBlockingLockExclusive).map_err(|e| Error::Step {
+        step: "lock",
+        path: dir.to_owned(),
+        source: e.into(),
+    })?;
+    Ok(fd)
+}
+
+fn make(dir: &Path) -> Result<(), Error> {
+    match fs::create_dir(dir) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
+            Err(Error::Step { step: "make", path: dir.to_owned(), source: e })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn open_dir(dir: &Path) -> Result<OwnedFd, Error> {
+    open(dir, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|e| Error::Step { step: "open", path: dir.to_owned(), source: e.into() })
+}
+
+/// Removes the folders below `base` whose owners are dead, with what still runs in them.
+fn sweep(base: &Path) -> Result<(), Error> {
+    let entries =
+        fs::read_dir(base).map_err(|source| Error::Read { path: base.to_owned(), source })?;
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let owned = name.to_str().is_some_and(|n| n.starts_with("evalx-") && n != v2::SUPERVISOR);
+        let Ok(fd) = open_dir(&entry.path()) else { continue };
+        if owned && flock(&fd, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            remove_tree(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether another owner lives below `base`.
+fn others(base: &Path) -> bool {
+    fs::read_dir(base).is_ok_and(|mut entries| {
+        entries.any(|e| {
+            e.is_ok_and(|e| {
+                e.file_name()
+                    .to_str()
+                    .is_some_and(|n| n.starts_with("evalx-") && n != v2::SUPERVISOR)
+            })
+        })
+    })
+}
+
+/// Kills what lives in a group and its children and removes the folders, within a second.
+fn remove_tree(dir: &Path) -> Result<(), Error> {
+    for child in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if child.file_type().is_ok_and(|t| t.is_dir()) {
+            remove_tree(&child.path())?;
+        }
+    }
+    let deadline = Instant::now() + Duration::from_secs(1);
+    loop {
+        match fs::remove_dir(dir) {
+            Err(e) if e.raw_os_error() == Some(libc::EBUSY) => {}
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::Step { step: "remove", path: dir.to_owned(), source: e });
+            }
+            _ => return Ok(()),
+        }
+        if Instant::now() > deadline {
+            return Err(Error::Stuck { path: dir.to_owned() });
+        }
+        kill_members(dir);
+        // A killed process leaves its group when it is reaped, and rmdir right after cgroup.kill
+        // gives EBUSY; nothing can be polled for on both generations.
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn kill_members(dir: &Path) {
+    if fs::write(dir.join("cgroup.kill"), "1").is_ok() {
+        return;
+    }
+    let procs = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
+    for pid in
+        procs.lines().filter_map(|l| l.parse().ok()).filter_map(rustix::process::Pid::from_raw)
+    {
+        // Gone already is as good as killed.
+        let _gone = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    }
+}

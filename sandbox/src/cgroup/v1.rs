@@ -1,0 +1,168 @@
+//! Control groups v1: memory, pids and cpuacct, one folder in each hierarchy.
+//!
+//! There is no `CLONE_INTO_CGROUP`, so the slot's agent lives in the group and everything is born
+//! there; what the agent itself holds is subtracted.
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use super::file::File;
+use super::{Error, make, make_owned, owner_name, remove_tree, sweep};
+use crate::Bytes;
+
+/// The folders of this process.
+#[derive(Debug)]
+pub(super) struct Tree {
+    /// In the order memory, pids, cpuacct.
+    dirs: [PathBuf; 3],
+    /// Held for their locks.
+    _owned: Vec<OwnedFd>,
+}
+
+impl Tree {
+    pub(super) fn open(bases: [PathBuf; 3]) -> Result<Self, Error> {
+        let name = owner_name()?;
+        let mut owned = Vec::new();
+        for base in &bases {
+            sweep(base)?;
+            let dir = base.join(&name);
+            // Two controllers may share a hierarchy.
+            match make_owned(&dir) {
+                Ok(fd) => owned.push(fd),
+                Err(Error::Step { step: "lock", .. }) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(Self { dirs: bases.map(|b| b.join(&name)), _owned: owned })
+    }
+
+    pub(super) fn folders(&self) -> Vec<PathBuf> {
+        self.dirs.to_vec()
+    }
+
+    pub(super) fn group(&self, name: &str) -> Result<Group, Error> {
+        Group::make(self.dirs.clone().map(|d| d.join(name)))
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        for dir in &self.dirs {
+            // What cannot be removed now is removed by the next start.
+            let _later = remove_tree(dir);
+        }
+    }
+}
+
+/// The group of a slot.
+#[derive(Debug)]
+pub(super) struct Group {
+    dirs: [PathBuf; 3],
+    memory_limit: File,
+    /// Absent where swap is not accounted for.
+    memory_and_swap_limit: Option<File>,
+    memory_usage: File,
+    memory_peak: File,
+    memory_empty: File,
+    oom: File,
+    pids_max: File,
+    pids_current: File,
+    cpu: File,
+    start: Start,
+}
+
+/// The account at `begin`.
+#[derive(Debug, Default, Clone, Copy)]
+struct Start {
+    cpu: u64,
+    memory: u64,
+    oom_kills: u64,
+}
+
+impl Group {
+    fn make(dirs: [PathBuf; 3]) -> Result<Self, Error> {
+        for dir in &dirs {
+            make(dir)?;
+        }
+        let [memory, pids, cpuacct] = &dirs;
+        let (r, w, rw) = (OFlags::RDONLY, OFlags::WRONLY, OFlags::RDWR);
+        Ok(Self {
+            memory_limit: File::open(memory, "memory.limit_in_bytes", rw)?,
+            memory_and_swap_limit: File::open_optional(memory, "memory.memsw.limit_in_bytes", rw)?,
+            memory_usage: File::open(memory, "memory.usage_in_bytes", r)?,
+            memory_peak: File::open(memory, "memory.max_usage_in_bytes", rw)?,
+            memory_empty: File::open(memory, "memory.force_empty", w)?,
+            oom: File::open(memory, "memory.oom_control", r)?,
+            pids_max: File::open(pids, "pids.max", w)?,
+            pids_current: File::open(pids, "pids.current", r)?,
+            cpu: File::open(cpuacct, "cpuacct.usage", r)?,
+            start: Start::default(),
+            dirs,
+        })
+    }
+
+    pub(super) fn procs_files(&self) -> Vec<PathBuf> {
+        self.dirs.iter().map(|d| d.join("cgroup.procs")).collect()
+    }
+
+    pub(super) fn begin(&mut self, memory: Bytes, processes: u32) -> Result<(), Error> {
+        // Page cache that the last run left is not this run's; busy pages stay, and that is fine.
+        let _busy = self.memory_empty.try_write("0");
+        let resident = self.memory_usage.number()?;
+        self.limit_memory(memory.0.saturating_add(resident))?;
+        self.memory_peak.write("0")?;
+        self.pids_max.write(&processes.to_string())?;
+        self.start = Start {
+            cpu: self.cpu.number()?,
+            memory: resident,
+            oom_kills: self.oom.field("oom_kill")?,
+        };
+        Ok(())
+    }
+
+    /// The limit may never exceed that of memory and swap together, so the order depends on the
+    /// direction (Documentation/admin-guide/cgroup-v1/memory.rst, 2.4).
+    fn limit_memory(&self, limit: u64) -> Result<(), Error> {
+        let value = limit.to_string();
+        let Some(both) = &self.memory_and_swap_limit else {
+            return self.memory_limit.write(&value);
+        };
+        match self.memory_limit.try_write(&value) {
+            Ok(()) => both.write(&value),
+            Err(Errno::INVAL) => {
+                both.write(&value)?;
+                self.memory_limit.write(&value)
+            }
+            Err(_) => self.memory_limit.write(&value),
+        }
+    }
+
+    pub(super) fn cpu(&self) -> Result<Duration, Error> {
+        Ok(Duration::from_nanos(self.cpu.number()?.saturating_sub(self.start.cpu)))
+    }
+
+    pub(super) fn memory_peak(&self) -> Result<Bytes, Error> {
+        Ok(Bytes(self.memory_peak.number()?.saturating_sub(self.start.memory)))
+    }
+
+    pub(super) fn out_of_memory(&self) -> Result<bool, Error> {
+        Ok(self.oom.field("oom_kill")? > self.start.oom_kills)
+    }
+
+    pub(super) fn processes(&self) -> Result<u32, Error> {
+        Ok(u32::try_from(self.pids_current.number()?).unwrap_or(u32::MAX))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        for dir in &self.dirs {
+            // What cannot be removed now is removed with the tree.
+            let _later = remove_tree(dir);
+        }
+    }
+}
