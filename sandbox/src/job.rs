@@ -4,7 +4,15 @@ use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Artefact, Bytes, Limits};
+
+/// Arguments and environment together, at most.
+const STRINGS_MAX: usize = 4096;
+
+/// Bytes of arguments and environment together, at most.
+const COMMAND_MAX: usize = 96 << 10;
 
 /// The environment of the guest. Nothing is inherited from this process.
 pub type Env = Vec<(String, String)>;
@@ -65,6 +73,13 @@ impl Job {
             }
             Some(_) => {}
         }
+        let strings = self.argv.len() + self.env.len();
+        let bytes: usize = self.argv.iter().map(String::len).sum::<usize>()
+            + self.env.iter().map(|(name, value)| name.len() + value.len() + 1).sum::<usize>()
+            + strings;
+        if strings > STRINGS_MAX || bytes > COMMAND_MAX {
+            return Err(JobError::TooLong { strings, bytes });
+        }
         if let Some(arg) = self.argv.iter().find(|a| a.contains('\0')) {
             return Err(JobError::Nul { field: "argv", value: arg.clone() });
         }
@@ -101,6 +116,17 @@ pub enum JobError {
     RelativeProgram {
         /// What was given.
         program: String,
+    },
+    /// More than fits one message to a slot.
+    #[error(
+        "argv and env hold {strings} strings of {bytes} bytes; at most {STRINGS_MAX} of {COMMAND_MAX} \
+         bytes in all can be passed"
+    )]
+    TooLong {
+        /// How many strings.
+        strings: usize,
+        /// Their bytes, with what separates them.
+        bytes: usize,
     },
     /// A NUL byte, or an environment name with `=`.
     #[error("{field} has an entry that cannot be passed to a program: {value:?}")]
@@ -153,7 +179,7 @@ pub struct Collect {
 
 /// A folder or file of this machine that every box of an engine sees read-only, beside the base
 /// system (`/usr`, `/bin`, `/lib*`, parts of `/etc`). Given when an engine is made.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Mount {
     /// On this machine.
     pub from: PathBuf,

@@ -11,12 +11,15 @@ mod cancel;
 pub mod cgroup;
 mod job;
 mod limits;
+pub mod native;
 mod outcome;
 mod seam;
+mod sys;
 
 pub use artefact::{Artefact, ArtefactError};
 pub use cancel::Cancel;
 pub use job::{Collect, Contents, Env, InputFile, Job, JobError, Mount, Stdin, Stdout};
 pub use limits::{Bytes, LimitError, Limits};
+pub use native::{NativeSandbox, agent};
 pub use outcome::{Captured, Collected, Compiled, Outcome, Refused, Termination, Usage};
 pub use seam::{BoxedError, Engine, Error, Sandbox};

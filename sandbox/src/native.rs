@@ -1,0 +1,237 @@
+//! The native engine: one slot agent a box, boxes armed ahead of their runs.
+//!
+//! The worker (this process) never forks: it starts agents from a sealed copy of its own binary
+//! and talks to them. A slot goes round arming → armed → running → arming; each step consumes the
+//! one before. A slot in which a step of ours failed is dropped with everything in it, and the
+//! next run gets a new one.
+
+pub mod agent;
+mod check;
+mod collect;
+pub(crate) mod filter;
+mod run;
+mod slot;
+mod termination;
+mod uids;
+mod watch;
+mod wire;
+mod work;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::cgroup::{self, Tree, Version};
+use crate::seam::{Engine, Sandbox};
+use crate::{Artefact, Cancel, Compiled, Job, Mount, Outcome, Termination};
+pub use check::{Probe, probes};
+use slot::{Agents, Arming, Slot};
+pub use slot::{SlotError, StepError};
+pub use uids::Error as UidsError;
+
+/// How the engine is made.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What every box sees beside the base system.
+    pub mounts: Vec<Mount>,
+    /// Boxes that may exist at once. Default 32: twice the slots of a 16-core machine; a box that
+    /// is idle costs a process of about a megabyte.
+    pub boxes: u32,
+    /// Where uid ranges are leased. Default `/run/evalx`.
+    pub run_dir: PathBuf,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { mounts: Vec::new(), boxes: 32, run_dir: PathBuf::from("/run/evalx") }
+    }
+}
+
+/// Why the engine cannot be, or what failed in it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It needs namespaces, mounts and control groups.
+    #[error("the native engine needs root; run as root, or in a privileged container")]
+    NotRoot,
+    /// No control group to put boxes in.
+    #[error("no control group for the boxes")]
+    Cgroup(#[source] cgroup::Error),
+    /// No range of user ids to be had.
+    #[error("no user ids for the boxes")]
+    Uids(#[source] uids::Error),
+    /// The system call policy does not compile.
+    #[error("no system call filter for the boxes")]
+    Filter(#[source] filter::Error),
+    /// A slot failed.
+    #[error("slot {slot} failed")]
+    Slot {
+        /// Its number.
+        slot: u32,
+        /// The step.
+        #[source]
+        source: SlotError,
+    },
+    /// The caller cancelled while all boxes were taken.
+    #[error("cancelled while waiting for a box")]
+    Cancelled,
+}
+
+/// The native engine. Dropping it ends every agent and removes every group.
+#[derive(Debug)]
+pub struct NativeSandbox {
+    pool: Mutex<Pool>,
+    freed: Condvar,
+    agents: Agents,
+    // Declared after what lives in it: fields are dropped in order.
+    _uids: uids::Lease,
+}
+
+#[derive(Debug)]
+struct Pool {
+    idle: Vec<Slot<Arming>>,
+    /// Slot numbers not in use.
+    unused: Vec<u32>,
+}
+
+impl NativeSandbox {
+    /// Finds the machine's control groups, leases user ids and starts the first slot, which proves
+    /// that namespaces, mounts and clones work here.
+    ///
+    /// # Errors
+    /// The first step that is not possible on this machine.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        let Config { mounts, boxes, run_dir } = config;
+        if !rustix::process::geteuid().is_root() {
+            return Err(Error::NotRoot);
+        }
+        let uids = uids::Lease::take(&run_dir).map_err(Error::Uids)?;
+        let tree = Tree::open().map_err(Error::Cgroup)?;
+        let filter = filter::compile().map_err(Error::Filter)?;
+        let agents = Agents::new(tree, mounts, filter, uids.first())
+            .map_err(|source| Error::Slot { slot: 0, source })?;
+        let boxes = boxes.clamp(1, uids::PER_LEASE);
+        let pool = Pool { idle: Vec::new(), unused: (0..boxes).rev().collect() };
+        let sandbox = Self { pool: Mutex::new(pool), freed: Condvar::new(), agents, _uids: uids };
+        let first = sandbox.take(None)?;
+        sandbox.lock().idle.push(first);
+        Ok(sandbox)
+    }
+
+    /// Which generation of control groups holds the boxes.
+    #[must_use]
+    pub fn cgroup_version(&self) -> Version {
+        self.agents.tree().version()
+    }
+
+    /// Where the groups of the boxes are.
+    #[must_use]
+    pub fn cgroup_folders(&self) -> Vec<PathBuf> {
+        self.agents.tree().folders()
+    }
+
+    /// Starts slots ahead of need, so that `count` are there.
+    ///
+    /// # Errors
+    /// The step that failed in a new slot.
+    pub fn warm_up(&self, count: usize) -> Result<(), Error> {
+        for _ in self.lock().idle.len()..count {
+            let Some(number) = self.lock().unused.pop() else { break };
+            let slot = self.start(number)?;
+            self.lock().idle.push(slot);
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pool> {
+        // Nothing panics while it is held; a poisoned list of slots is still a list of slots.
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An idle slot, or a new one, or waits for one.
+    fn take(&self, cancel: Option<&Cancel>) -> Result<Slot<Arming>, Error> {
+        let mut pool = self.lock();
+        loop {
+            if let Some(slot) = pool.idle.pop() {
+                return Ok(slot);
+            }
+            if let Some(number) = pool.unused.pop() {
+                drop(pool);
+                return self.start(number);
+            }
+            if cancel.is_some_and(Cancel::is_cancelled) {
+                return Err(Error::Cancelled);
+            }
+            // Bounded, because nobody notifies for a cancel.
+            let wait = self.freed.wait_timeout(pool, Duration::from_millis(20));
+            pool = wait.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn start(&self, number: u32) -> Result<Slot<Arming>, Error> {
+        self.agents.start(number).map_err(|source| {
+            self.give_back(number, None);
+            Error::Slot { slot: number, source }
+        })
+    }
+
+    /// A slot for the next run, or the number of one that is no more.
+    fn give_back(&self, number: u32, slot: Option<Slot<Arming>>) {
+        let mut pool = self.lock();
+        match slot {
+            Some(slot) => pool.idle.push(slot),
+            None => pool.unused.push(number),
+        }
+        drop(pool);
+        self.freed.notify_one();
+    }
+
+    /// One run: the whole life of a box. `after` looks at the work directory once the box is dead.
+    fn once<T>(
+        &self,
+        job: Job,
+        cancel: &Cancel,
+        after: impl FnOnce(&Outcome, &work::WorkFs) -> Result<T, SlotError>,
+    ) -> Result<(Outcome, T), Error> {
+        let slot = self.take(Some(cancel))?;
+        let number = slot.number();
+        let ran = run::run(slot, job, cancel, after);
+        match ran {
+            Ok((outcome, extra, slot)) => {
+                self.give_back(number, Some(slot));
+                Ok((outcome, extra))
+            }
+            Err(source) => {
+                self.give_back(number, None);
+                Err(Error::Slot { slot: number, source })
+            }
+        }
+    }
+}
+
+fn failed(source: Error) -> crate::Error {
+    crate::Error::Engine { engine: Engine::Native, source: Box::new(source) }
+}
+
+impl Sandbox for NativeSandbox {
+    fn engine(&self) -> Engine {
+        Engine::Native
+    }
+
+    fn compile(&self, job: Job, into: &Path, cancel: &Cancel) -> Result<Compiled, crate::Error> {
+        job.check().map_err(crate::Error::Job)?;
+        let budget = job.limits.disk;
+        let gather = |outcome: &Outcome, work: &work::WorkFs| match outcome.termination {
+            Termination::Exited(0) => collect::tree(work, into, budget).map(Some),
+            _ => Ok(None),
+        };
+        let (outcome, bytes) = self.once(job, cancel, gather).map_err(failed)?;
+        let artefact = bytes.map(|bytes| Artefact::new(into.to_owned(), bytes));
+        Ok(Compiled { outcome, artefact })
+    }
+
+    fn run(&self, job: Job, cancel: &Cancel) -> Result<Outcome, crate::Error> {
+        job.check().map_err(crate::Error::Job)?;
+        let (outcome, ()) = self.once(job, cancel, |_, _| Ok(())).map_err(failed)?;
+        Ok(outcome)
+    }
+}

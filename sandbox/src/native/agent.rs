@@ -1,0 +1,182 @@
+//! The slot agent: one small single-threaded process a slot, the same binary re-executed. It owns
+//! the slot's namespaces and root, arms one box after the other, and takes everything with it when
+//! it dies: its boxes' first processes carry `PR_SET_PDEATHSIG`, and they are pid 1 of theirs.
+//!
+//! Worker to agent: one [`Setup`], then one message with descriptors for each box to arm. The
+//! worker closing its end, or dying, ends the agent and the box.
+
+mod init;
+mod payload;
+mod root;
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::mount::{MoveMountFlags, OpenTreeFlags, UnmountFlags, move_mount, open_tree, unmount};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::process::{Signal, pidfd_send_signal};
+
+use super::wire::{self, Failure, MESSAGE_MAX, Reply, Setup, Step};
+use crate::sys::process::{Side, exit, fork_into, wait_any};
+
+/// What the worker names the process when it starts one.
+pub(super) const ARGV0: &str = "evalx-agent";
+
+/// Where the work file system's folders appear in the box.
+const WORK: [(&str, &str); 3] = [("w", "/w"), ("t", "/tmp"), ("s", "/dev/shm")];
+
+/// Becomes a slot agent if this process was started as one; else returns at once. Every binary
+/// that uses the native engine calls this first in `main`.
+pub fn enter_if_asked() {
+    if std::env::args_os().next().is_some_and(|name| name == ARGV0) {
+        let failed = serve(rustix::stdio::stdin()).err();
+        exit(i32::from(failed.is_some()));
+    }
+}
+
+/// What a step's failure looks like to the worker.
+fn at(step: Step) -> impl FnOnce(Errno) -> Failure {
+    move |errno| Failure { step, errno }
+}
+
+/// The slot's life. Ends when the worker closes its end, or at the first failure, which it is
+/// told: a slot that failed is thrown away, never mended.
+fn serve(worker: BorrowedFd<'_>) -> Result<(), Failure> {
+    let told = |failure: Failure| {
+        // The worker may be gone; then nobody is left to tell.
+        let _told = Reply::Failed(failure).send(worker);
+        failure
+    };
+    let mut slot = Slot::set_up(worker).map_err(told)?;
+    Reply::Ready.send(worker).map_err(at(Step::Receive))?;
+    let mut fds = slot.next(worker).map_err(told)?;
+    while let Some(request) = fds.take() {
+        let init = slot.arm(worker, request).map_err(told)?;
+        fds = slot.watch(worker, init).map_err(told)?;
+    }
+    Ok(())
+}
+
+/// What the worker sends to arm a box.
+struct Arm {
+    /// The work file system, detached.
+    work: OwnedFd,
+    /// cgroup v2: where the guest is born.
+    group: Option<OwnedFd>,
+}
+
+struct Slot {
+    uid: u32,
+    filter: Vec<super::filter::Op>,
+    /// procfs of the machine's pid namespace; the only thing kept from outside of the root.
+    proc: OwnedFd,
+    /// Room for the guest's command, made before any clone: after it nothing allocates.
+    room: payload::Room,
+}
+
+impl Slot {
+    fn set_up(worker: BorrowedFd<'_>) -> Result<Self, Failure> {
+        let mut buffer = vec![0; MESSAGE_MAX];
+        let (length, _) = wire::receive(worker, &mut buffer).map_err(at(Step::Receive))?;
+        let Setup { uid, join, mounts, filter } = serde_json::from_slice(&buffer[..length])
+            .map_err(|_| Failure { step: Step::Understand, errno: Errno::INVAL })?;
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let proc = rustix::fs::open("/proc", flags, Mode::empty()).map_err(at(Step::Root))?;
+        for file in join {
+            std::fs::write(file, "0").map_err(|e| Failure {
+                step: Step::JoinGroup,
+                errno: Errno::from_io_error(&e).unwrap_or(Errno::IO),
+            })?;
+        }
+        // Only with CAP_SYS_RESOURCE; without it the guest's own score of 1000 has to do.
+        let _as_it_is = write_at(proc.as_fd(), c"self/oom_score_adj", b"-1000");
+        root::enter(&mounts, uid)?;
+        Ok(Self { uid, filter, proc, room: payload::Room::new() })
+    }
+
+    /// Waits for the next request; `None` when the worker is gone.
+    fn next(&self, worker: BorrowedFd<'_>) -> Result<Option<Arm>, Failure> {
+        let mut buffer = [0; 8];
+        let (length, fds) = wire::receive(worker, &mut buffer).map_err(at(Step::Receive))?;
+        let mut fds = fds.into_iter().flatten();
+        match (length, fds.next()) {
+            (0, _) => Ok(None),
+            (_, Some(work)) => Ok(Some(Arm { work, group: fds.next() })),
+            (_, None) => Err(Failure { step: Step::Understand, errno: Errno::BADF }),
+        }
+    }
+
+    /// Makes the next box up to the point where only the command is missing.
+    fn arm(&mut self, worker: BorrowedFd<'_>, request: Arm) -> Result<OwnedFd, Failure> {
+        for (folder, target) in WORK {
+            attach(request.work.as_fd(), folder, target).map_err(at(Step::Work))?;
+        }
+        let (ours, theirs) = socket_pair().map_err(at(Step::Sockets))?;
+        let namespaces = (libc::CLONE_NEWPID | libc::CLONE_NEWIPC) as u64;
+        match fork_into(namespaces, None).map_err(at(Step::CloneInit))? {
+            Side::Child => {
+                drop(theirs);
+                init::run(self, ours, request.group)
+            }
+            Side::Parent { pid: _, pidfd } => {
+                drop(ours);
+                let init = pidfd.try_clone().map_err(|_| at(Step::CloneInit)(Errno::MFILE))?;
+                let armed = Reply::Armed { request: theirs, init: pidfd };
+                armed.send(worker).map_err(at(Step::Receive))?;
+                Ok(init)
+            }
+        }
+    }
+
+    /// Waits until the worker wants the next box, or is gone; either ends the present one.
+    fn watch(&self, worker: BorrowedFd<'_>, init: OwnedFd) -> Result<Option<Arm>, Failure> {
+        let mut fds = [PollFd::new(&worker, PollFlags::IN)];
+        rustix::io::retry_on_intr(|| poll(&mut fds, None)).map_err(at(Step::Receive))?;
+        // Its exit means that the kernel has reaped every process of the box (pid_namespaces(7)).
+        // Dead already is as good as killed.
+        let _dead = pidfd_send_signal(&init, Signal::KILL);
+        wait_any().map_err(at(Step::Reap))?;
+        let next = self.next(worker)?;
+        if next.is_some() {
+            for target in WORK.iter().map(|(_, target)| *target).chain(["/box", "/proc"]) {
+                detach(target).map_err(at(Step::Unmount))?;
+            }
+        }
+        Ok(next)
+    }
+}
+
+/// Mounts the folder of a detached file system.
+fn attach(from: BorrowedFd<'_>, folder: &str, target: &str) -> Result<(), Errno> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let tree = open_tree(from, folder, flags)?;
+    place(tree.as_fd(), target)
+}
+
+/// Moves a detached mount to its place.
+fn place(tree: BorrowedFd<'_>, target: &str) -> Result<(), Errno> {
+    move_mount(tree, "", CWD, target, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+}
+
+/// Unmounts what a run left at `target`, however many times.
+fn detach(target: &str) -> Result<(), Errno> {
+    loop {
+        match unmount(target, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
+            Ok(()) => {}
+            // Not a mount point (umount(2)): nothing is left.
+            Err(Errno::INVAL) => return Ok(()),
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
+    socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+}
+
+fn write_at(dir: BorrowedFd<'_>, name: &std::ffi::CStr, value: &[u8]) -> Result<(), Errno> {
+    let file = rustix::fs::openat(dir, name, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::io::write(&file, value).map(|_| ())
+}

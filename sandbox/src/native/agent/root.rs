@@ -1,0 +1,201 @@
+//! The template root of a slot, built once: a small read-only tmpfs with the base system and the
+//! toolchains bound read-only, four devices, and empty places for what each run brings.
+
+use std::ffi::CString;
+use std::fs;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat, symlinkat};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags,
+    OpenTreeFlags, UnmountFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen,
+    mount_change, move_mount, open_tree, unmount,
+};
+use rustix::process::{chdir, pivot_root};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, UnshareFlags, capabilities, remove_capability_from_bounding_set,
+    set_capabilities,
+};
+
+use super::super::wire::{Failure, Step};
+use super::at;
+use crate::{Mount, sys};
+
+/// Of the machine: bound when a folder, copied when a link (merged `/usr`), left out when absent.
+const BASE: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/alternatives"];
+
+/// Of the machine, where there.
+const FILES: [&str; 1] = ["/etc/ld.so.cache"];
+
+const DEVICES: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
+
+/// Empty; each run brings its own.
+const PLACES: [&str; 5] = ["/w", "/tmp", "/dev/shm", "/box", "/proc"];
+
+/// What the agent still needs: mounts and namespaces, the guest's identity, killing it, and
+/// raising its own limits.
+fn kept() -> CapabilitySet {
+    CapabilitySet::SYS_ADMIN
+        | CapabilitySet::SETUID
+        | CapabilitySet::SETGID
+        | CapabilitySet::KILL
+        | CapabilitySet::SYS_RESOURCE
+}
+
+/// A mount to be placed, cloned from the machine before its tree is left.
+struct Bind {
+    tree: OwnedFd,
+    target: PathBuf,
+    folder: bool,
+}
+
+/// Leaves the machine's namespaces and moves into a root of its own.
+pub(super) fn enter(mounts: &[Mount], uid: u32) -> Result<(), Failure> {
+    let own = UnshareFlags::NEWNS | UnshareFlags::NEWNET | UnshareFlags::NEWUTS;
+    sys::process::unshare(own).map_err(at(Step::Unshare))?;
+    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    mount_change("/", private).map_err(at(Step::Private))?;
+    let binds = clone_binds(mounts).map_err(at(Step::Base))?;
+    let root = build(&binds, uid).map_err(at(Step::Root))?;
+    pivot(&root, &binds).map_err(at(Step::Pivot))?;
+    rustix::system::sethostname(b"evalx").map_err(at(Step::Hostname))?;
+    drop_capabilities().map_err(at(Step::Capabilities))
+}
+
+fn clone_binds(mounts: &[Mount]) -> Result<Vec<Bind>, Errno> {
+    let mut binds = Vec::new();
+    for path in BASE.into_iter().chain(FILES).map(Path::new) {
+        if path.exists() && !path.is_symlink() {
+            binds.push(clone_bind(path, path, false)?);
+        }
+    }
+    for path in DEVICES.map(Path::new) {
+        binds.push(clone_bind(path, path, true)?);
+    }
+    for Mount { from, to } in mounts {
+        binds.push(clone_bind(from, to, false)?);
+    }
+    Ok(binds)
+}
+
+fn clone_bind(from: &Path, to: &Path, device: bool) -> Result<Bind, Errno> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_RECURSIVE;
+    let tree = open_tree(CWD, from, flags)?;
+    sys::mount::lock_down(tree.as_fd(), device)?;
+    Ok(Bind { tree, target: to.to_owned(), folder: from.is_dir() })
+}
+
+/// The tmpfs with its folders, files and places; detached, and read-only when returned.
+fn build(binds: &[Bind], uid: u32) -> Result<OwnedFd, Errno> {
+    let fs = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    for (key, value) in [("size", "1m"), ("nr_inodes", "1k"), ("mode", "0755")] {
+        fsconfig_set_string(&fs, key, value)?;
+    }
+    fsconfig_create(&fs)?;
+    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
+    let root = fsmount(&fs, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
+    for link in BASE.map(Path::new).into_iter().filter(|p| p.is_symlink()) {
+        let target =
+            fs::read_link(link).map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
+        symlinkat(&target, &root, inside(link))?;
+    }
+    for place in PLACES.map(Path::new) {
+        make_folder(&root, place)?;
+    }
+    for bind in binds {
+        match &bind.target {
+            // Below another bind (say /usr/local/x): it has to be there already.
+            target
+                if binds
+                    .iter()
+                    .any(|b| b.folder && b.target != *target && target.starts_with(&b.target)) => {}
+            target if bind.folder => make_folder(&root, target)?,
+            target => make_file(&root, target, b"")?,
+        }
+    }
+    for (name, link) in [("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")] {
+        symlinkat(format!("/proc/self/fd{link}"), &root, format!("dev/{name}"))?;
+    }
+    for (path, text) in etc(uid) {
+        make_file(&root, Path::new(path), text.as_bytes())?;
+    }
+    sys::mount::lock_down(root.as_fd(), false)?;
+    Ok(root)
+}
+
+/// What look-ups of users and hosts need; nothing of the machine's own.
+fn etc(uid: u32) -> [(&'static str, String); 5] {
+    let nobody = "nobody:x:65534:65534:nobody:/:/bin/false\n";
+    [
+        (
+            "/etc/passwd",
+            format!("root:x:0:0:root:/:/bin/false\nguest:x:{uid}:{uid}:guest:/w:/bin/sh\n{nobody}"),
+        ),
+        ("/etc/group", format!("root:x:0:\nguest:x:{uid}:\nnogroup:x:65534:\n")),
+        ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n".to_owned()),
+        ("/etc/hosts", "127.0.0.1 localhost evalx\n".to_owned()),
+        ("/etc/hostname", "evalx\n".to_owned()),
+    ]
+}
+
+fn inside(path: &Path) -> &Path {
+    path.strip_prefix("/").unwrap_or(path)
+}
+
+fn make_folder(root: &OwnedFd, path: &Path) -> Result<(), Errno> {
+    let mut so_far = PathBuf::new();
+    for part in inside(path) {
+        so_far.push(part);
+        match mkdirat(root, &so_far, Mode::from(0o755)) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+fn make_file(root: &OwnedFd, path: &Path, text: &[u8]) -> Result<(), Errno> {
+    if let Some(parent) = path.parent() {
+        make_folder(root, parent)?;
+    }
+    let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = openat(root, inside(path), flags, Mode::from(0o644))?;
+    rustix::io::write(&file, text).map(|_| ())
+}
+
+/// Attaches the root over a folder that surely exists, places the binds in it, pivots (the old
+/// root ends up on top of the new one, see pivot_root(2), "pivot_root(".", ".")") and lets go.
+fn pivot(root: &OwnedFd, binds: &[Bind]) -> Result<(), Errno> {
+    move_mount(root, "", CWD, "/usr", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    rustix::process::fchdir(root)?;
+    for Bind { tree, target, .. } in binds {
+        let target =
+            CString::new(inside(target).as_os_str().as_bytes()).map_err(|_| Errno::INVAL)?;
+        move_mount(tree, "", CWD, &target, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    }
+    pivot_root(".", ".")?;
+    unmount(".", UnmountFlags::DETACH)?;
+    chdir("/")
+}
+
+fn drop_capabilities() -> Result<(), Errno> {
+    let have = capabilities(None)?;
+    for capability in CapabilitySet::all().difference(kept()).iter() {
+        match remove_capability_from_bounding_set(capability) {
+            // A capability that this kernel does not know.
+            Ok(()) | Err(Errno::INVAL) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    let sets = CapabilitySets {
+        effective: have.effective & kept(),
+        permitted: have.permitted & kept(),
+        inheritable: CapabilitySet::empty(),
+    };
+    set_capabilities(None, sets)
+}

@@ -1,0 +1,285 @@
+//! The seccomp policy of a guest: read from data, compiled into one BPF program.
+//!
+//! The policy (`policy.json`) lists what is refused; each rule carries its reason. The program is
+//! a balanced tree over call numbers, because a linear chain costs every guest tens of
+//! microseconds when it is loaded and more at each call. Calls of a foreign architecture (32-bit
+//! or x32), whose numbers mean something else, end the guest with `SIGSYS`
+//! (Documentation/userspace-api/seccomp_filter.rst, "Pitfalls").
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use syscalls::Sysno;
+
+const POLICY: &str = include_str!("policy.json");
+
+// linux/bpf_common.h and linux/filter.h.
+const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
+const JUMP: u16 = 0x05; // BPF_JMP | BPF_JA
+const IF_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
+const IF_AT_LEAST: u16 = 0x35; // BPF_JMP | BPF_JGE | BPF_K
+const IF_BITS: u16 = 0x45; // BPF_JMP | BPF_JSET | BPF_K
+const RETURN: u16 = 0x06; // BPF_RET | BPF_K
+
+// linux/seccomp.h.
+const KILL_PROCESS: u32 = 0x8000_0000;
+const ERRNO: u32 = 0x0005_0000;
+const ALLOW: u32 = 0x7fff_0000;
+
+// Offsets in struct seccomp_data, little-endian: nr, arch, instruction_pointer, args[6].
+const NR: u32 = 0;
+const ARCH: u32 = 4;
+const ARGS: u32 = 16;
+
+#[cfg(target_arch = "x86_64")]
+const THIS_ARCH: u32 = 0xc000_003e; // AUDIT_ARCH_X86_64, linux/audit.h
+#[cfg(target_arch = "aarch64")]
+const THIS_ARCH: u32 = 0xc000_00b7; // AUDIT_ARCH_AARCH64
+
+/// x32 calls share the architecture of x86-64 and set this bit (asm/unistd.h).
+const X32: u32 = 0x4000_0000;
+
+/// One BPF instruction, laid out as `struct sock_filter`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[repr(C)]
+pub(crate) struct Op {
+    code: u16,
+    if_true: u8,
+    if_false: u8,
+    value: u32,
+}
+
+/// A policy that does not compile.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Not the JSON it should be.
+    #[error("the seccomp policy does not parse")]
+    Parse(#[source] serde_json::Error),
+    /// An answer that is no errno we know.
+    #[error("the seccomp policy answers with {0}, which is no errno known here")]
+    Answer(String),
+    /// Two rules without a condition on one call, or one beside a conditional one.
+    #[error("the seccomp policy has more than one rule for {0}")]
+    Redundant(String),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rule {
+    /// Why; for readers, and a test holds that it is there.
+    #[cfg_attr(not(test), expect(dead_code, reason = "documents the rule; read by its test"))]
+    reason: String,
+    answer: String,
+    calls: Vec<String>,
+    when: Option<Condition>,
+}
+
+/// On the low half of an argument: flags, families and ioctl numbers are 32 bits wide.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Condition {
+    arg: u32,
+    any_bit_of: Option<u32>,
+    is: Option<u32>,
+    not: Option<u32>,
+}
+
+/// What happens at one call: conditions in turn, each with its answer.
+type Leaf = Vec<(Option<Condition>, u32)>;
+
+/// Compiles the policy for this machine. Names that this architecture does not have are left out.
+pub(super) fn compile() -> Result<Vec<Op>, Error> {
+    let leaves: Vec<_> = leaves(POLICY)?.into_iter().collect();
+    let mut program = vec![
+        op(LOAD, ARCH),
+        Op { code: IF_EQUAL, if_true: 1, if_false: 0, value: THIS_ARCH },
+        op(RETURN, KILL_PROCESS),
+        op(LOAD, NR),
+    ];
+    if cfg!(target_arch = "x86_64") {
+        program.push(Op { code: IF_AT_LEAST, if_true: 0, if_false: 1, value: X32 });
+        program.push(op(RETURN, KILL_PROCESS));
+    }
+    program.extend(tree(&leaves));
+    Ok(program)
+}
+
+fn leaves(policy: &str) -> Result<BTreeMap<u32, Leaf>, Error> {
+    let rules: Vec<Rule> = serde_json::from_str(policy).map_err(Error::Parse)?;
+    let mut leaves = BTreeMap::<u32, Leaf>::new();
+    for rule in rules {
+        let answer = ERRNO | errno(&rule.answer)?;
+        for call in &rule.calls {
+            let Ok(number) = Sysno::from_str(call) else { continue };
+            let leaf = leaves.entry(number.id().cast_unsigned()).or_default();
+            if !leaf.is_empty() && (rule.when.is_none() || leaf.iter().any(|(c, _)| c.is_none())) {
+                return Err(Error::Redundant(call.clone()));
+            }
+            leaf.push((rule.when, answer));
+        }
+    }
+    Ok(leaves)
+}
+
+fn errno(name: &str) -> Result<u32, Error> {
+    let number = match name {
+        "EPERM" => libc::EPERM,
+        "ENOSYS" => libc::ENOSYS,
+        "EAFNOSUPPORT" => libc::EAFNOSUPPORT,
+        _ => return Err(Error::Answer(name.to_owned())),
+    };
+    Ok(number.unsigned_abs())
+}
+
+/// Halves the calls until three are left. Jumps over a half are unconditional ones, whose offset
+/// has 32 bits; conditional ones have 8.
+fn tree(leaves: &[(u32, Leaf)]) -> Vec<Op> {
+    if leaves.len() <= 3 {
+        let mut ops: Vec<_> =
+            leaves.iter().flat_map(|(number, leaf)| call(*number, leaf)).collect();
+        ops.push(op(RETURN, ALLOW));
+        return ops;
+    }
+    let (low, high) = leaves.split_at(leaves.len() / 2);
+    let (pivot, low, high) = (high[0].0, tree(low), tree(high));
+    let mut ops = vec![
+        Op { code: IF_AT_LEAST, if_true: 0, if_false: 1, value: pivot },
+        op(JUMP, length(&low)),
+    ];
+    ops.extend(low);
+    ops.extend(high);
+    ops
+}
+
+fn call(number: u32, leaf: &Leaf) -> Vec<Op> {
+    let mut body = Vec::new();
+    for (condition, answer) in leaf {
+        if let Some(condition) = condition {
+            body.push(op(LOAD, ARGS + 8 * condition.arg));
+            body.push(skip_unless(condition));
+        }
+        body.push(op(RETURN, *answer));
+    }
+    if leaf.iter().all(|(condition, _)| condition.is_some()) {
+        body.push(op(RETURN, ALLOW));
+    }
+    let mut ops = vec![
+        Op { code: IF_EQUAL, if_true: 1, if_false: 0, value: number },
+        op(JUMP, length(&body)),
+    ];
+    ops.extend(body);
+    ops
+}
+
+/// Skips the answer that follows when the condition does not hold.
+fn skip_unless(condition: &Condition) -> Op {
+    match *condition {
+        Condition { any_bit_of: Some(bits), .. } => {
+            Op { code: IF_BITS, if_true: 0, if_false: 1, value: bits }
+        }
+        Condition { not: Some(value), .. } => Op { code: IF_EQUAL, if_true: 1, if_false: 0, value },
+        Condition { is, .. } => {
+            Op { code: IF_EQUAL, if_true: 0, if_false: 1, value: is.unwrap_or_default() }
+        }
+    }
+}
+
+fn length(ops: &[Op]) -> u32 {
+    u32::try_from(ops.len()).expect("a program has fewer than 4096 instructions")
+}
+
+const fn op(code: u16, value: u32) -> Op {
+    Op { code, if_true: 0, if_false: 0, value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs a program as the kernel would, for the four kinds of instruction that are used.
+    fn answer(program: &[Op], nr: u32, arch: u32, args: [u32; 2]) -> u32 {
+        let (mut at, mut accumulator) = (0, 0);
+        loop {
+            let Op { code, if_true, if_false, value } = program[at];
+            at += 1;
+            let taken = match code {
+                RETURN => return value,
+                LOAD => {
+                    accumulator = match value {
+                        NR => nr,
+                        ARCH => arch,
+                        offset => args[(offset as usize - ARGS as usize) / 8],
+                    };
+                    continue;
+                }
+                JUMP => {
+                    at += value as usize;
+                    continue;
+                }
+                IF_EQUAL => accumulator == value,
+                IF_AT_LEAST => accumulator >= value,
+                IF_BITS => accumulator & value != 0,
+                _ => panic!("unknown instruction {code:#x}"),
+            };
+            at += usize::from(if taken { if_true } else { if_false });
+        }
+    }
+
+    fn number(name: &str) -> u32 {
+        u32::try_from(Sysno::from_str(name).unwrap().id()).unwrap()
+    }
+
+    #[test]
+    fn every_rule_has_its_answer_and_everything_else_is_allowed() {
+        let program = compile().unwrap();
+        let leaves = leaves(POLICY).unwrap();
+        for nr in 0..600 {
+            let expected = match leaves.get(&nr) {
+                Some(leaf) if leaf[0].0.is_none() => leaf[0].1,
+                Some(_) => continue,
+                None => ALLOW,
+            };
+            assert_eq!(answer(&program, nr, THIS_ARCH, [0, 0]), expected, "call {nr}");
+        }
+    }
+
+    #[test]
+    fn conditions_look_at_their_argument() {
+        let program = compile().unwrap();
+        let ask = |name, args| answer(&program, number(name), THIS_ARCH, args);
+        assert_eq!(ask("socket", [1, 0]), ALLOW);
+        assert_eq!(ask("socket", [2, 0]), ERRNO | libc::EAFNOSUPPORT as u32);
+        assert_eq!(ask("clone", [libc::SIGCHLD as u32, 0]), ALLOW);
+        assert_eq!(ask("clone", [libc::CLONE_NEWUSER as u32, 0]), ERRNO | libc::EPERM as u32);
+        assert_eq!(ask("clone", [libc::CLONE_VM as u32 | libc::CLONE_THREAD as u32, 0]), ALLOW);
+        assert_eq!(ask("ioctl", [0, 0x5412]), ERRNO | libc::EPERM as u32);
+        assert_eq!(ask("ioctl", [0, 0x541c]), ERRNO | libc::EPERM as u32);
+        assert_eq!(ask("ioctl", [0, 0x5401]), ALLOW);
+    }
+
+    #[test]
+    fn foreign_architectures_end_the_guest() {
+        let program = compile().unwrap();
+        assert_eq!(answer(&program, 1, 0x4000_0003, [0, 0]), KILL_PROCESS);
+        #[cfg(target_arch = "x86_64")]
+        assert_eq!(answer(&program, X32 | 1, THIS_ARCH, [0, 0]), KILL_PROCESS);
+    }
+
+    #[test]
+    fn every_rule_is_explained_and_none_is_there_twice() {
+        let rules: Vec<Rule> = serde_json::from_str(POLICY).unwrap();
+        assert!(rules.iter().all(|r| r.reason.split_whitespace().count() >= 3));
+        let twice = r#"[{"reason":"a b c","answer":"EPERM","calls":["bpf","bpf"]}]"#;
+        assert!(matches!(leaves(twice), Err(Error::Redundant(call)) if call == "bpf"));
+    }
+
+    #[test]
+    fn every_name_exists_on_some_architecture() {
+        // lookup_dcookie and nfsservctl are gone from newer ones; the others exist everywhere.
+        let rules: Vec<Rule> = serde_json::from_str(POLICY).unwrap();
+        for call in rules.iter().flat_map(|r| &r.calls) {
+            assert!(Sysno::from_str(call).is_ok(), "{call} is unknown");
+        }
+    }
+}

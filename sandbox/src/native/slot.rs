@@ -1,0 +1,323 @@
+//! A slot as the worker sees it: the agent's process, its control group and user id, and the phase
+//! of the box in it. Dropping a slot, in whatever phase, ends the agent and the box.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
+use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::time::Timespec;
+
+use super::agent::ARGV0;
+use super::filter::Op;
+use super::wire::{self, Failure, MESSAGE_MAX, Reply, Setup};
+use super::work::WorkFs;
+use crate::Mount;
+use crate::cgroup::{self, Entry, Group, Tree};
+
+/// How long a step of an agent may take before the slot is given up. Steps take milliseconds;
+/// seconds pass only on a machine that is out of memory or stopped.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A step of the worker's own that the kernel refused.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {step}")]
+pub struct StepError {
+    step: &'static str,
+    #[source]
+    source: io::Error,
+}
+
+/// For `map_err`: names the step.
+pub(super) fn step(step: &'static str) -> impl FnOnce(Errno) -> StepError {
+    move |e| StepError { step, source: e.into() }
+}
+
+/// What can fail in a slot.
+#[derive(Debug, thiserror::Error)]
+pub enum SlotError {
+    /// In this process.
+    #[error(transparent)]
+    Worker(#[from] StepError),
+    /// Between this process and the guest's first instruction.
+    #[error("the slot's agent cannot {step}")]
+    Agent {
+        /// The step.
+        step: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The program could not be executed.
+    #[error("cannot execute {program:?} in the box")]
+    Exec {
+        /// The program.
+        program: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// In the control group.
+    #[error("the slot's control group failed")]
+    Cgroup(#[source] cgroup::Error),
+    /// An input file or standard input.
+    #[error("cannot place {path:?} in the box")]
+    Input {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The artefact could not be taken out of the box.
+    #[error("cannot save {path:?} of the artefact")]
+    Artefact {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The agent ended, or said what no agent says.
+    #[error("the slot's agent is gone")]
+    AgentGone,
+    /// The agent or the box did not answer in time.
+    #[error("the slot did not {step} within {} s", PATIENCE.as_secs())]
+    Late {
+        /// What it should have done.
+        step: &'static str,
+    },
+    /// Processes that were still there after the box was dead.
+    #[error("{count} processes are left in the slot's control group after the run")]
+    Survivors {
+        /// How many.
+        count: u32,
+    },
+}
+
+impl From<Failure> for SlotError {
+    fn from(Failure { step, errno }: Failure) -> Self {
+        Self::Agent { step: step.text(), source: errno.into() }
+    }
+}
+
+/// What all agents of an engine are made from.
+#[derive(Debug)]
+pub(super) struct Agents {
+    tree: Tree,
+    mounts: Vec<Mount>,
+    filter: Vec<Op>,
+    first_uid: u32,
+    /// Sealed copy of this binary: what runs as root cannot be changed through the file on disk,
+    /// nor through `/proc/PID/exe` (CVE-2019-5736).
+    binary: OwnedFd,
+}
+
+impl Agents {
+    pub(super) fn new(
+        tree: Tree,
+        mounts: Vec<Mount>,
+        filter: Vec<Op>,
+        first_uid: u32,
+    ) -> Result<Self, SlotError> {
+        let copy = || -> io::Result<OwnedFd> {
+            let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+            let mut memory = File::from(memfd_create(ARGV0, flags)?);
+            io::copy(&mut File::open("/proc/self/exe")?, &mut memory)?;
+            let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+            fcntl_add_seals(&memory, seals)?;
+            Ok(memory.into())
+        };
+        let binary = copy().map_err(|source| StepError { step: "copy this program", source })?;
+        Ok(Self { tree, mounts, filter, first_uid, binary })
+    }
+
+    pub(super) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// Starts an agent and asks it for its first box; does not wait for either.
+    pub(super) fn start(&self, number: u32) -> Result<Slot<Arming>, SlotError> {
+        let group = self.tree.group(&format!("slot-{number}")).map_err(SlotError::Cgroup)?;
+        let uid = self.first_uid + number;
+        let (control, child) = self.spawn()?;
+        let base = Base { agent: Agent { control, child }, group, number, uid, residents: 0 };
+        let join = match base.group.entry() {
+            Entry::Born(_) => Vec::new(),
+            Entry::Joined(files) => files,
+        };
+        // On v1 the agent and the box's init live in the group.
+        let residents = if join.is_empty() { 0 } else { 2 };
+        let setup = Setup { uid, join, mounts: self.mounts.clone(), filter: self.filter.clone() };
+        let message = serde_json::to_vec(&setup)
+            .map_err(|e| StepError { step: "write the slot's set-up", source: e.into() })?;
+        wire::send(base.agent.control.as_fd(), &message, &[]).map_err(step("set up the agent"))?;
+        Slot { base: Base { residents, ..base }, phase: () }.request(false)
+    }
+
+    fn spawn(&self) -> Result<(OwnedFd, Child), StepError> {
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+                .map_err(step("make the agent's socket"))?;
+        sockopt::set_socket_send_buffer_size(&ours, 2 * MESSAGE_MAX)
+            .map_err(step("size the agent's socket"))?;
+        #[expect(clippy::disallowed_methods, reason = "this crate is where processes are started")]
+        let mut command = Command::new(format!("/proc/self/fd/{}", self.binary.as_raw_fd()));
+        let child = command
+            .arg0(ARGV0)
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .map_err(|source| StepError { step: "start the agent", source })?;
+        Ok((ours, child))
+    }
+}
+
+/// A slot in a phase.
+#[derive(Debug)]
+pub(super) struct Slot<P> {
+    base: Base,
+    pub(super) phase: P,
+}
+
+/// What a slot keeps through all phases. The agent is dropped, and with it ended, before the group
+/// it may live in is removed.
+#[derive(Debug)]
+struct Base {
+    agent: Agent,
+    group: Group,
+    number: u32,
+    uid: u32,
+    residents: u32,
+}
+
+/// The agent was asked for a box and has not been heard yet.
+#[derive(Debug)]
+pub(super) struct Arming {
+    work: WorkFs,
+    /// Whether the agent has said that it is set up.
+    ready: bool,
+}
+
+/// A box waits for its command.
+#[derive(Debug)]
+pub(super) struct Armed {
+    pub(super) work: WorkFs,
+    /// To the box's init.
+    pub(super) request: OwnedFd,
+    /// Of the box's init.
+    pub(super) init: OwnedFd,
+}
+
+impl<P> Slot<P> {
+    pub(super) fn number(&self) -> u32 {
+        self.base.number
+    }
+
+    pub(super) fn group(&self) -> &Group {
+        &self.base.group
+    }
+
+    /// Asks the agent for the next box, with a fresh work file system.
+    fn request(self, ready: bool) -> Result<Slot<Arming>, SlotError> {
+        let Self { mut base, phase } = self;
+        // The last run's file system goes first: its pages are charged to the group (v1).
+        drop(phase);
+        base.group.renew().map_err(SlotError::Cgroup)?;
+        let work = WorkFs::new(base.uid)?;
+        let mut fds = vec![work.mount()];
+        if let Entry::Born(group) = base.group.entry() {
+            fds.push(group);
+        }
+        wire::send(base.agent.control.as_fd(), b"arm", &fds).map_err(step("ask for a box"))?;
+        Ok(Slot { base, phase: Arming { work, ready } })
+    }
+}
+
+impl Slot<Arming> {
+    /// Waits until the box is armed.
+    pub(super) fn armed(self) -> Result<Slot<Armed>, SlotError> {
+        let Self { base, phase: Arming { work, mut ready } } = self;
+        loop {
+            if !readable(base.agent.control.as_fd(), PATIENCE) {
+                return Err(SlotError::Late { step: "arm a box" });
+            }
+            match Reply::receive(base.agent.control.as_fd()) {
+                Some(Reply::Ready) if !ready => ready = true,
+                Some(Reply::Armed { request, init }) if ready => {
+                    return Ok(Slot { base, phase: Armed { work, request, init } });
+                }
+                Some(Reply::Failed(failure)) => return Err(failure.into()),
+                _ => return Err(SlotError::AgentGone),
+            }
+        }
+    }
+}
+
+impl Slot<Armed> {
+    /// Sets the limits of the run that is about to start.
+    pub(super) fn begin(&mut self, limits: &crate::Limits) -> Result<(), SlotError> {
+        let Base { group, residents, .. } = &mut self.base;
+        group.begin(limits.memory, limits.processes, *residents).map_err(SlotError::Cgroup)?;
+        Ok(self.phase.work.limit(limits.disk, limits.inodes)?)
+    }
+
+    /// Kills the box, all of it at once: its init takes the whole pid namespace with it, and on v2
+    /// the group goes in the same instant.
+    pub(super) fn kill(&self) {
+        // Dead already is as good as killed.
+        let _dead = pidfd_send_signal(&self.phase.init, Signal::KILL);
+        let _emptied = self.base.group.kill();
+    }
+
+    /// The box is dead: checks that nothing of it is left, and goes on to the next.
+    pub(super) fn rearm(self) -> Result<Slot<Arming>, SlotError> {
+        let count = self.base.group.processes().map_err(SlotError::Cgroup)?;
+        // The agent stays; init is dead but may not have been reaped by it yet.
+        match count.saturating_sub(self.base.residents) {
+            0 => self.request(true),
+            count => Err(SlotError::Survivors { count }),
+        }
+    }
+}
+
+/// The agent's process.
+#[derive(Debug)]
+struct Agent {
+    control: OwnedFd,
+    child: Child,
+}
+
+impl Drop for Agent {
+    /// The closed socket tells the agent to end its box and itself; one that does not is killed,
+    /// and then its box's init dies of `PR_SET_PDEATHSIG`.
+    fn drop(&mut self) {
+        // Shutdown and not close: the field is dropped after this.
+        let _told = rustix::net::shutdown(&self.control, rustix::net::Shutdown::Both);
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let ended = pidfd_open(pid, PidfdFlags::empty())
+            .is_ok_and(|pidfd| readable(pidfd.as_fd(), Duration::from_secs(2)));
+        if !ended {
+            let _gone = self.child.kill();
+        }
+        let _reaped = self.child.wait();
+    }
+}
+
+/// Waits until `fd` can be read or has ended.
+pub(super) fn readable(fd: BorrowedFd<'_>, patience: Duration) -> bool {
+    let mut fds = [PollFd::new(&fd, PollFlags::IN)];
+    let timeout = Timespec::try_from(patience).unwrap_or_default();
+    rustix::io::retry_on_intr(|| poll(&mut fds, Some(&timeout))).is_ok_and(|n| n > 0)
+}

@@ -1,0 +1,139 @@
+//! User ids of the boxes: a range that no other evalX on this machine uses at the same time.
+//!
+//! `RLIMIT_NPROC`, keyrings and signals count by user id on the whole machine, so two workers that
+//! share one corrupt each other's verdicts. A range is leased by a `flock` on a file, which a dead
+//! owner loses; a file that a dead owner left behind says that its range may still have processes.
+
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, fstat, open};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// User ids in a range: one a slot.
+pub(super) const PER_LEASE: u32 = 64;
+
+/// First user id of the first range: far above what distributions, directories and user namespaces
+/// hand out, and below 2^31 for programs that take it for a signed number.
+const FIRST: u32 = 0x7000_0000;
+
+/// Ranges on one machine.
+const LEASES: u32 = 4096;
+
+/// Why there is no range.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder or a file in it.
+    #[error("cannot {step} {path:?}")]
+    Step {
+        /// What was tried.
+        step: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Thousands of workers on one machine.
+    #[error("all {LEASES} ranges of user ids in {dir:?} are in use")]
+    Exhausted {
+        /// Where they are leased.
+        dir: PathBuf,
+    },
+}
+
+/// A range, until dropped.
+#[derive(Debug)]
+pub(super) struct Lease {
+    number: u32,
+    path: PathBuf,
+    /// Held for its lock.
+    _file: OwnedFd,
+}
+
+impl Lease {
+    /// Takes the first free range and ends what a dead owner left running in it.
+    pub(super) fn take(run_dir: &Path) -> Result<Self, Error> {
+        let dir = run_dir.join("uids");
+        fs::create_dir_all(&dir).map_err(step("make", &dir))?;
+        for number in 0..LEASES {
+            let path = dir.join(number.to_string());
+            if let Some((file, left_behind)) = lock(&path)? {
+                let lease = Self { number, path, _file: file };
+                if left_behind {
+                    lease.end_survivors();
+                }
+                return Ok(lease);
+            }
+        }
+        Err(Error::Exhausted { dir })
+    }
+
+    pub(super) fn first(&self) -> u32 {
+        FIRST + self.number * PER_LEASE
+    }
+
+    fn end_survivors(&self) {
+        let range = self.first()..self.first() + PER_LEASE;
+        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let pid =
+                entry.file_name().to_str().and_then(|n| n.parse().ok()).and_then(Pid::from_raw);
+            let of_range = entry.metadata().is_ok_and(|m| range.contains(&m.uid()));
+            if let Some(pid) = pid.filter(|_| of_range) {
+                // Gone already is as good as killed.
+                let _gone = kill_process(pid, Signal::KILL);
+            }
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // The lock is still held, so nobody else can have taken the file for theirs; should it
+        // stay, the next owner looks for survivors in vain.
+        let _stays = fs::remove_file(&self.path);
+    }
+}
+
+/// The file locked, and whether it was there before; `None` when its owner lives.
+fn lock(path: &Path) -> Result<Option<(OwnedFd, bool)>, Error> {
+    loop {
+        let left_behind = path.exists();
+        let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC;
+        let file =
+            open(path, flags, Mode::from(0o600)).map_err(|e| step("open", path)(e.into()))?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            return Ok(None);
+        }
+        // Its owner may have removed it between our open and our lock.
+        let locked = fstat(&file).map_err(|e| step("stat", path)(e.into()))?.st_ino;
+        if fs::metadata(path).is_ok_and(|m| m.ino() == locked) {
+            return Ok(Some((file, left_behind)));
+        }
+    }
+}
+
+fn step(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Step { step, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_owners_never_share_a_range_and_a_freed_one_is_taken_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let a = Lease::take(dir.path()).unwrap();
+        let b = Lease::take(dir.path()).unwrap();
+        assert_eq!((a.first(), b.first()), (FIRST, FIRST + PER_LEASE));
+        drop(a);
+        assert_eq!(Lease::take(dir.path()).unwrap().first(), FIRST);
+        drop(b);
+        assert_eq!(fs::read_dir(dir.path().join("uids")).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,262 @@
+//! Watching a run: one loop over everything that can happen to it. Output is taken in up to its
+//! cap, limits are enforced, and when the loop returns the box is dead.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::time::Timespec;
+
+use super::slot::{Armed, Slot, SlotError, StepError, step};
+use super::termination::Cause;
+use super::wire::{self, Done};
+use crate::cgroup::Group;
+use crate::{Bytes, Cancel, Captured, Limits};
+
+/// How long a killed box may take to be gone.
+const DYING: Duration = Duration::from_secs(5);
+
+/// The longest time between two looks at the group: on v1 nothing tells of a child killed for
+/// memory.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The shortest time between two looks; what it costs is a read of one small file.
+const LOOK_AGAIN: Duration = Duration::from_micros(500);
+
+/// What came of the run.
+#[derive(Debug)]
+pub(super) struct Watched {
+    pub(super) done: Option<Done>,
+    pub(super) cause: Option<Cause>,
+    pub(super) wall: Duration,
+    pub(super) stdout: Captured,
+    pub(super) stderr: Captured,
+}
+
+/// The ends of the output pipes that are ours.
+#[derive(Debug)]
+pub(super) struct Outputs {
+    pub(super) stdout: Option<OwnedFd>,
+    pub(super) stderr: OwnedFd,
+}
+
+/// Watches a run that was just started, to its end.
+pub(super) fn watch(
+    slot: &Slot<Armed>,
+    outputs: Outputs,
+    limits: &Limits,
+    cancel: &Cancel,
+) -> Result<Watched, SlotError> {
+    let Outputs { stdout, stderr } = outputs;
+    let mut watch = Watch {
+        slot,
+        limits,
+        started: Instant::now(),
+        stdout: Stream::new(stdout, limits.output)?,
+        stderr: Stream::new(Some(stderr), limits.stderr)?,
+        done: None,
+        killed: None,
+        next_look: Instant::now(),
+        cpus: usable_cpus(limits.processes),
+    };
+    watch.until_dead(cancel)?;
+    let wall = watch.started.elapsed();
+    // Nobody is left who could write: what is in the pipes is all there will be.
+    watch.stdout.drain()?;
+    watch.stderr.drain()?;
+    if watch.stdout.captured.truncated {
+        watch.killed = watch.killed.or_else(|| Some((Cause::Output, Instant::now())));
+    }
+    Ok(Watched {
+        done: watch.done,
+        cause: watch.killed.map(|(cause, _)| cause),
+        wall,
+        stdout: watch.stdout.captured,
+        stderr: watch.stderr.captured,
+    })
+}
+
+/// How many CPUs the guest can burn at once.
+fn usable_cpus(processes: u32) -> u32 {
+    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u32::try_from(cpus).unwrap_or(u32::MAX).min(processes).max(1)
+}
+
+struct Watch<'a> {
+    slot: &'a Slot<Armed>,
+    limits: &'a Limits,
+    started: Instant,
+    stdout: Stream,
+    stderr: Stream,
+    done: Option<Done>,
+    /// Why we killed the box, and when.
+    killed: Option<(Cause, Instant)>,
+    /// When the group is looked at next.
+    next_look: Instant,
+    cpus: u32,
+}
+
+impl Watch<'_> {
+    fn until_dead(&mut self, cancel: &Cancel) -> Result<(), SlotError> {
+        loop {
+            let now = Instant::now();
+            self.enforce(now)?;
+            let ready = self.wait(now, cancel)?;
+            for source in &ready {
+                match source {
+                    Source::Stdout if self.stdout.take_in()? => self.kill(Cause::Output),
+                    Source::Stderr => _ = self.stderr.take_in()?,
+                    // Its last words may have come with its death.
+                    Source::Init | Source::Request => self.hear(),
+                    Source::Cancel => self.kill(Cause::Cancelled),
+                    Source::Stdout => {}
+                }
+            }
+            if ready.contains(&Source::Init) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Looks at the clock and, when it is time, at the group.
+    fn enforce(&mut self, now: Instant) -> Result<(), SlotError> {
+        if let Some((_, since)) = self.killed {
+            return if now.duration_since(since) < DYING {
+                Ok(())
+            } else {
+                Err(SlotError::Late { step: "die when it was killed" })
+            };
+        }
+        if now.duration_since(self.started) >= self.limits.wall {
+            self.kill(Cause::Wall);
+        } else if now >= self.next_look {
+            self.look(now)?;
+        }
+        Ok(())
+    }
+
+    /// CPU time cannot run out before all CPUs together have burnt what is left: the next look is
+    /// then, so that a guest is caught right after it crosses its limit.
+    fn look(&mut self, now: Instant) -> Result<(), SlotError> {
+        let group: &Group = self.slot.group();
+        let used = group.cpu().map_err(SlotError::Cgroup)?;
+        if used >= self.limits.cpu {
+            self.kill(Cause::Cpu);
+        } else if group.out_of_memory().map_err(SlotError::Cgroup)? {
+            self.kill(Cause::Memory);
+        }
+        let left = self.limits.cpu.saturating_sub(used) / self.cpus;
+        self.next_look = now + left.clamp(LOOK_AGAIN, LOOK);
+        Ok(())
+    }
+
+    /// Kills the box, once; the first cause counts.
+    fn kill(&mut self, cause: Cause) {
+        if self.killed.is_none() {
+            self.killed = Some((cause, Instant::now()));
+            self.slot.kill();
+        }
+    }
+
+    /// Takes what init has to say, if anything; end of file is nothing.
+    fn hear(&mut self) {
+        if self.done.is_some() {
+            return;
+        }
+        let request = self.slot.phase.request.as_fd();
+        let mut message = [0; 64];
+        let heard = super::slot::readable(request, Duration::ZERO)
+            .then(|| wire::receive(request, &mut message).ok())
+            .flatten();
+        if let Some(done) = heard.and_then(|(length, _)| Done::decode(&message[..length])) {
+            self.done = Some(done);
+        }
+    }
+
+    /// Sleeps until something happens or is due.
+    fn wait(&self, now: Instant, cancel: &Cancel) -> Result<Vec<Source>, StepError> {
+        let due = match self.killed {
+            Some((_, since)) => since + DYING,
+            None => self.next_look.min(self.started + self.limits.wall),
+        };
+        let Armed { request, init, .. } = &self.slot.phase;
+        // What has nothing more to say is left out: a hang-up is reported unasked, and would spin.
+        let sources = [
+            (Source::Init, Some(init.as_fd())),
+            (Source::Request, self.done.is_none().then(|| request.as_fd())),
+            (Source::Cancel, self.killed.is_none().then(|| cancel.as_fd())),
+            (Source::Stdout, self.stdout.fd.as_ref().map(AsFd::as_fd)),
+            (Source::Stderr, self.stderr.fd.as_ref().map(AsFd::as_fd)),
+        ];
+        let (names, mut fds): (Vec<_>, Vec<_>) = sources
+            .into_iter()
+            .filter_map(|(name, fd)| Some((name, PollFd::from_borrowed_fd(fd?, PollFlags::IN))))
+            .unzip();
+        let timeout = Timespec::try_from(due.saturating_duration_since(now)).unwrap_or_default();
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(e) => return Err(step("wait for the guest")(e)),
+        }
+        let ready = names.into_iter().zip(fds).filter(|(_, fd)| !fd.revents().is_empty());
+        Ok(ready.map(|(name, _)| name).collect())
+    }
+}
+
+/// An output pipe and what was kept of it.
+struct Stream {
+    /// Absent when it is not ours, or has ended.
+    fd: Option<OwnedFd>,
+    cap: usize,
+    captured: Captured,
+}
+
+impl Stream {
+    fn new(fd: Option<OwnedFd>, cap: Bytes) -> Result<Self, StepError> {
+        if let Some(fd) = &fd {
+            rustix::io::ioctl_fionbio(fd, true).map_err(step("prepare an output pipe"))?;
+        }
+        let cap = usize::try_from(cap.0).unwrap_or(usize::MAX);
+        Ok(Self { fd, cap, captured: Captured::default() })
+    }
+
+    /// Reads once; true when there is more than the cap. What is beyond the cap is dropped.
+    fn take_in(&mut self) -> Result<bool, StepError> {
+        let Some(fd) = &self.fd else { return Ok(false) };
+        let mut buffer = [0; 64 << 10];
+        match rustix::io::retry_on_intr(|| rustix::io::read(fd, &mut buffer)) {
+            Ok(0) => self.fd = None,
+            Ok(n) => {
+                let room = self.cap - self.captured.bytes.len();
+                self.captured.bytes.extend_from_slice(&buffer[..n.min(room)]);
+                self.captured.truncated |= n > room;
+            }
+            Err(Errno::AGAIN) => {}
+            Err(e) => return Err(step("read the guest's output")(e)),
+        }
+        Ok(self.captured.truncated)
+    }
+
+    /// Reads to the end; every writer is dead, so this ends.
+    fn drain(&mut self) -> Result<(), StepError> {
+        while self.fd.is_some() {
+            self.take_in()?;
+        }
+        Ok(())
+    }
+}
+
+/// What can happen to a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// The box is dead.
+    Init,
+    /// Its init has something to say, or closed its end.
+    Request,
+    /// The caller withdrew the run.
+    Cancel,
+    /// Output, or its end.
+    Stdout,
+    /// Error output, or its end.
+    Stderr,
+}

@@ -1,0 +1,151 @@
+//! The work file system of a run: one tmpfs, limited in bytes and inodes, that the worker holds
+//! detached and the agent mounts in the box.
+
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Gid, MemfdFlags, Mode, OFlags, SealFlags, Uid};
+use rustix::fs::{chownat, fchmod, fchown, fcntl_add_seals, memfd_create, mkdirat, openat};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, FsPickFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create,
+    fsconfig_reconfigure, fsconfig_set_string, fsmount, fsopen, fspick, open_tree,
+};
+
+use super::slot::{SlotError, StepError, step};
+use crate::{Artefact, Bytes, Contents, InputFile, sys};
+
+/// Folders in it: work directory, `/tmp`, `/dev/shm`.
+const FOLDERS: [&str; 3] = ["w", "t", "s"];
+
+/// The root and its folders.
+const OUR_INODES: u32 = 4;
+
+/// A detached tmpfs with the folders of a box, which belong to its guest.
+#[derive(Debug)]
+pub(super) struct WorkFs {
+    mount: OwnedFd,
+    uid: u32,
+}
+
+impl WorkFs {
+    pub(super) fn new(uid: u32) -> Result<Self, StepError> {
+        let make = || {
+            let fs = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+            fsconfig_set_string(&fs, "mode", "0755")?;
+            // No limit can be set later on a tmpfs made without one (tmpfs(5), "size").
+            fsconfig_set_string(&fs, "size", "4k")?;
+            fsconfig_set_string(&fs, "nr_inodes", "16")?;
+            fsconfig_create(&fs)?;
+            let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
+                | MountAttrFlags::MOUNT_ATTR_NODEV
+                | MountAttrFlags::MOUNT_ATTR_NOATIME;
+            let mount = fsmount(&fs, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
+            for folder in FOLDERS {
+                mkdirat(&mount, folder, Mode::from(0o700))?;
+                let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+                chownat(&mount, folder, Some(Uid::from_raw(uid)), Some(Gid::from_raw(uid)), flags)?;
+            }
+            Ok(mount)
+        };
+        make().map(|mount| Self { mount, uid }).map_err(step("make the work file system"))
+    }
+
+    pub(super) fn mount(&self) -> BorrowedFd<'_> {
+        self.mount.as_fd()
+    }
+
+    /// Sets how much fits: `disk` bytes and `inodes` files and folders beside our own.
+    pub(super) fn limit(&self, disk: Bytes, inodes: u32) -> Result<(), StepError> {
+        let set = || {
+            let fs = fspick(
+                &self.mount,
+                "",
+                FsPickFlags::FSPICK_EMPTY_PATH | FsPickFlags::FSPICK_CLOEXEC,
+            )?;
+            fsconfig_set_string(&fs, "size", disk.0.to_string())?;
+            fsconfig_set_string(&fs, "nr_inodes", (inodes + OUR_INODES).to_string())?;
+            fsconfig_reconfigure(&fs)
+        };
+        set().map_err(step("limit the work file system"))
+    }
+
+    /// Writes an input file below the work directory. Its path was checked to be plain.
+    pub(super) fn write(&self, file: &InputFile) -> Result<(), SlotError> {
+        let InputFile { path, contents, executable } = file;
+        let at = |source: io::Error| SlotError::Input { path: path.clone(), source };
+        let (user, group) = (Some(Uid::from_raw(self.uid)), Some(Gid::from_raw(self.uid)));
+        let inside = Path::new("w").join(path);
+        let mut so_far = PathBuf::from("w");
+        for part in path.parent().into_iter().flatten() {
+            so_far.push(part);
+            match mkdirat(&self.mount, &so_far, Mode::from(0o755)) {
+                Err(Errno::EXIST) => {}
+                made => made
+                    .and_then(|()| {
+                        let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+                        chownat(&self.mount, &so_far, user, group, flags)
+                    })
+                    .map_err(|e| at(e.into()))?,
+            }
+        }
+        let flags =
+            OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let out =
+            openat(&self.mount, &inside, flags, Mode::from(0o600)).map_err(|e| at(e.into()))?;
+        let mode = if *executable { 0o755 } else { 0o644 };
+        fchmod(&out, Mode::from(mode))
+            .and_then(|()| fchown(&out, user, group))
+            .map_err(|e| at(e.into()))?;
+        copy(contents, &mut std::fs::File::from(out)).map_err(at)
+    }
+}
+
+fn copy(contents: &Contents, out: &mut std::fs::File) -> io::Result<()> {
+    match contents {
+        Contents::Memory(bytes) => io::Write::write_all(out, bytes),
+        Contents::File(path) => io::copy(&mut std::fs::File::open(path)?, out).map(|_| ()),
+    }
+}
+
+/// A private, sealed, seekable copy to be standard input: nobody else shares its inode, so neither
+/// locks nor writes on it reach another run.
+pub(super) fn stdin_copy(contents: &Contents) -> Result<OwnedFd, SlotError> {
+    let make = || -> io::Result<OwnedFd> {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING | MemfdFlags::NOEXEC_SEAL;
+        let fd = match memfd_create("stdin", flags) {
+            // Linux before 6.3 has no NOEXEC_SEAL (memfd_create(2)).
+            Err(Errno::INVAL) => memfd_create("stdin", flags.difference(MemfdFlags::NOEXEC_SEAL))?,
+            other => other?,
+        };
+        let mut file = std::fs::File::from(fd);
+        copy(contents, &mut file)?;
+        fcntl_add_seals(
+            &file,
+            SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL,
+        )?;
+        // Read-only, with a position of its own.
+        let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
+        Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
+    };
+    make().map_err(|source| SlotError::Input { path: PathBuf::from("standard input"), source })
+}
+
+/// A detached read-only mount of an artefact.
+pub(super) fn artefact_mount(artefact: &Artefact) -> Result<OwnedFd, StepError> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let make = || {
+        let tree = open_tree(rustix::fs::CWD, artefact.dir(), flags)?;
+        sys::mount::lock_down(tree.as_fd(), false)?;
+        Ok(tree)
+    };
+    make().map_err(step("mount the artefact"))
+}
+
+/// Reads at most `max` bytes.
+pub(super) fn read_up_to(file: impl Read, max: Bytes) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(max.0).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
