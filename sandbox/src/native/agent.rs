@@ -9,6 +9,7 @@ mod init;
 mod payload;
 mod root;
 
+use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -24,8 +25,13 @@ use crate::sys::process::{Side, exit, fork_into, wait_any};
 /// What the worker names the process when it starts one.
 pub(super) const ARGV0: &str = "evalx-agent";
 
-/// Where the work file system's folders appear in the box.
-const WORK: [(&str, &str); 3] = [("w", "/w"), ("t", "/tmp"), ("s", "/dev/shm")];
+/// Where the work file system itself is mounted: only root may enter. Before Linux 6.15 a folder
+/// can be cloned only from a file system that is mounted here (fs/namespace.c, may_copy_tree).
+const WHOLE: &str = "/.work";
+
+/// Where its folders appear in the box.
+const WORK: [(&CStr, &str); 3] =
+    [(c"/.work/w", "/w"), (c"/.work/t", "/tmp"), (c"/.work/s", "/dev/shm")];
 
 /// Becomes a slot agent if this process was started as one; else returns at once. Every binary
 /// that uses the native engine calls this first in `main`.
@@ -110,9 +116,7 @@ impl Slot {
 
     /// Makes the next box up to the point where only the command is missing.
     fn arm(&mut self, worker: BorrowedFd<'_>, request: Arm) -> Result<OwnedFd, Failure> {
-        for (folder, target) in WORK {
-            attach(request.work.as_fd(), folder, target).map_err(at(Step::Work))?;
-        }
+        mount_work(request.work.as_fd()).map_err(at(Step::Work))?;
         let (ours, theirs) = socket_pair().map_err(at(Step::Sockets))?;
         let namespaces = (libc::CLONE_NEWPID | libc::CLONE_NEWIPC) as u64;
         match fork_into(namespaces, None).map_err(at(Step::CloneInit))? {
@@ -140,7 +144,8 @@ impl Slot {
         wait_any().map_err(at(Step::Reap))?;
         let next = self.next(worker)?;
         if next.is_some() {
-            for target in WORK.iter().map(|(_, target)| *target).chain(["/box", "/proc"]) {
+            for target in WORK.map(|(_, target)| target).into_iter().chain(["/box", "/proc", WHOLE])
+            {
                 detach(target).map_err(at(Step::Unmount))?;
             }
         }
@@ -148,11 +153,14 @@ impl Slot {
     }
 }
 
-/// Mounts the folder of a detached file system.
-fn attach(from: BorrowedFd<'_>, folder: &str, target: &str) -> Result<(), Errno> {
+/// Mounts the work file system and its folders.
+fn mount_work(work: BorrowedFd<'_>) -> Result<(), Errno> {
+    place(work, WHOLE)?;
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    let tree = open_tree(from, folder, flags)?;
-    place(tree.as_fd(), target)
+    WORK.into_iter().try_for_each(|(folder, target)| {
+        let tree = open_tree(CWD, folder, flags)?;
+        place(tree.as_fd(), target)
+    })
 }
 
 /// Moves a detached mount to its place.
@@ -176,7 +184,7 @@ fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
     socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
 }
 
-fn write_at(dir: BorrowedFd<'_>, name: &std::ffi::CStr, value: &[u8]) -> Result<(), Errno> {
+fn write_at(dir: BorrowedFd<'_>, name: &CStr, value: &[u8]) -> Result<(), Errno> {
     let file = rustix::fs::openat(dir, name, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
     rustix::io::write(&file, value).map(|_| ())
 }

@@ -33,7 +33,7 @@ impl WorkFs {
     pub(super) fn new(uid: u32) -> Result<Self, StepError> {
         let make = || {
             let fs = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
-            fsconfig_set_string(&fs, "mode", "0755")?;
+            fsconfig_set_string(&fs, "mode", "0700")?;
             // No limit can be set later on a tmpfs made without one (tmpfs(5), "size").
             fsconfig_set_string(&fs, "size", "4k")?;
             fsconfig_set_string(&fs, "nr_inodes", "16")?;

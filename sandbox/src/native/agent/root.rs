@@ -33,7 +33,7 @@ const FILES: [&str; 1] = ["/etc/ld.so.cache"];
 const DEVICES: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
 
 /// Empty; each run brings its own.
-const PLACES: [&str; 5] = ["/w", "/tmp", "/dev/shm", "/box", "/proc"];
+const PLACES: [&str; 6] = ["/w", "/tmp", "/dev/shm", "/box", "/proc", super::WHOLE];
 
 /// What the agent still needs: mounts and namespaces, the guest's identity, killing it, and
 /// raising its own limits.
