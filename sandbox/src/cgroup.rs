@@ -13,6 +13,7 @@ mod file;
 mod v1;
 mod v2;
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -32,6 +33,15 @@ pub enum Version {
     V2,
     /// One hierarchy a controller.
     V1,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V2 => "v2",
+            Self::V1 => "v1",
+        })
+    }
 }
 
 /// Why there is no control group to be had, or what failed in one.

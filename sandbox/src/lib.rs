@@ -9,6 +9,7 @@
 mod artefact;
 mod cancel;
 pub mod cgroup;
+mod choose;
 mod job;
 mod limits;
 pub mod native;
@@ -18,8 +19,9 @@ mod sys;
 
 pub use artefact::{Artefact, ArtefactError};
 pub use cancel::Cancel;
+pub use choose::{Choice, Chosen, NoEngine, Parts, UnknownEngine, choose};
 pub use job::{Collect, Contents, Env, InputFile, Job, JobError, Mount, Stdin, Stdout};
 pub use limits::{Bytes, LimitError, Limits};
-pub use native::{NativeSandbox, agent};
+pub use native::{NativeSandbox, Probe, agent, probes};
 pub use outcome::{Captured, Collected, Compiled, Outcome, Refused, Termination, Usage};
 pub use seam::{BoxedError, Engine, Error, Sandbox};

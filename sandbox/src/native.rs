@@ -94,8 +94,8 @@ struct Pool {
 }
 
 impl NativeSandbox {
-    /// Finds the machine's control groups, leases user ids and starts the first slot, which proves
-    /// that namespaces, mounts and clones work here.
+    /// Finds the machine's control groups, leases user ids and starts the first slot; whether
+    /// that works here is known with the first run.
     ///
     /// # Errors
     /// The first step that is not possible on this machine.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::choose::chain;
 use crate::{Bytes, Cancel, Contents, Job, Limits, Outcome, Sandbox, Stdin, Termination};
 
 /// One probe and what came of it.
@@ -114,19 +115,12 @@ fn probe(sandbox: &dyn Sandbox, expectation: &Expectation) -> Probe {
     job.stdin = Stdin::Contents(Contents::Memory(b"probe\n".as_slice().into()));
     job.proc = true;
     limits(&mut job.limits);
-    let ran = match Cancel::new() {
-        Ok(cancel) => sandbox.run(job, &cancel).map_err(|e| chain(&e)),
-        Err(e) => Err(chain(&e)),
-    };
+    let ran = Cancel::new()
+        .map_err(|e| chain(&e))
+        .and_then(|cancel| sandbox.run(job, &cancel).map_err(|e| chain(&e)));
     let (ok, detail) = match ran {
         Ok(outcome) => (holds(&outcome), format!("{:?}", outcome.termination)),
         Err(error) => (false, error),
     };
     Probe { name, ok, detail, cure }
-}
-
-/// An error with its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |e| e.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
