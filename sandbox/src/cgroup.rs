@@ -65,6 +65,16 @@ pub enum Error {
          of its own, for example with `systemd-run --scope`, or in a container"
     )]
     RealRoot,
+    /// A container without the right to make groups.
+    #[error(
+        "control groups are mounted read-only at {path:?}; start the container with --privileged, \
+         or with writable control groups (containerd: cgroup_writable; CRI-O: the annotation \
+         io.kubernetes.cri-o.cgroup2-mount-hierarchy-rw)"
+    )]
+    ReadOnly {
+        /// The group of this process.
+        path: PathBuf,
+    },
     /// The group of this process lies outside of what is mounted.
     #[error("the control group of this process ({path}) is not below the mounted hierarchy")]
     Outside {

@@ -6,7 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::fs::OFlags;
+use rustix::fs::{OFlags, StatVfsMountFlags, statvfs};
+use rustix::mount::{MountFlags, mount_remount};
 
 use super::file::File;
 use super::{Error, make, make_owned, open_dir, others, owner_name, remove_tree, sweep};
@@ -31,6 +32,7 @@ pub(super) struct Tree {
 
 impl Tree {
     pub(super) fn open(base: &Path) -> Result<Self, Error> {
+        make_writable(base)?;
         sweep(base)?;
         empty_base(base)?;
         enable(base, "+")?;
@@ -50,12 +52,13 @@ impl Tree {
         Group::make(self.dir.join(name))
     }
 
-    /// All boxes together stay below the limit of the base.
+    /// All boxes together stay below the limit of the base; the rest is the supervisor's.
     fn cap_memory(&self) -> Result<(), Error> {
         let limit = fs::read_to_string(self.base.join("memory.max")).unwrap_or_default();
         if let Ok(limit) = limit.trim().parse::<u64>() {
             let boxes = limit.saturating_sub(RESERVE).max(limit / 2);
             put(&self.dir, "memory.max", &boxes.to_string())?;
+            put(&self.base.join(SUPERVISOR), "memory.min", &(limit - boxes).to_string())?;
         }
         Ok(())
     }
@@ -73,6 +76,20 @@ impl Drop for Tree {
             }
         }
     }
+}
+
+/// A privileged container may have its control groups mounted read-only and yet be allowed to
+/// change that, in its own mount namespace.
+fn make_writable(base: &Path) -> Result<(), Error> {
+    let read_only = || statvfs(base).is_ok_and(|s| s.f_flag.contains(StatVfsMountFlags::RDONLY));
+    if !read_only() {
+        return Ok(());
+    }
+    let point = base.ancestors().find(|dir| mount_remount(*dir, MountFlags::empty(), c"").is_ok());
+    if point.is_some() && !read_only() {
+        return Ok(());
+    }
+    Err(Error::ReadOnly { path: base.to_owned() })
 }
 
 /// Moves every process of the base into the supervisor's leaf; new ones may appear meanwhile.
