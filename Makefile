@@ -1,0 +1,32 @@
+# The verbs of this project. `make` alone lists them.
+.PHONY: help demo test test-languages check bench deny fmt
+CARGO ?= cargo
+
+help: ## List the verbs
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
+
+demo: ## Build, judge the example problems with every language found, print the table
+	@scripts/toolchains core || echo "going on with the languages that are there"
+	$(CARGO) build --release -p evalx
+	examples/problems/generate
+	"$${CARGO_TARGET_DIR:-target}/release/evalx" verify examples/problems/*/
+
+test: ## Install what the tests need (as root), then run everything
+	@scripts/test
+
+test-languages: ## Install every toolchain (as root), then test every language
+	scripts/toolchains full
+	EVALX_LANGUAGES=full $(CARGO) test -p judge --test languages
+
+check: ## Format and lints, as CI wants them
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+bench: ## Print the figures of SPEC.md beside a bare process, from one run
+	$(CARGO) bench --locked
+
+deny: ## Licences, advisories and duplicates of the dependencies (needs cargo-deny)
+	cargo deny check
+
+fmt: ## Format the code
+	$(CARGO) fmt --all
