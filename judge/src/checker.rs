@@ -1,0 +1,10 @@
+//! From an output to a decision: the built-in comparisons, and how checker programs are called
+//! and what their ending means. Pure: the judge runs the programs.
+
+pub mod abi;
+mod compare;
+mod number;
+mod text;
+mod tokens;
+
+pub use compare::{Comparison, compare};
