@@ -9,12 +9,14 @@ use sandbox::{Captured, Collected, Outcome, Termination};
 use super::text::excerpt;
 use crate::model::Abi;
 
-/// Message for the jury, in the feedback folder of an ICPC validator.
-pub const JUDGE_MESSAGE: &str = "judgemessage.txt";
-/// Message for the author of the submission, in the feedback folder.
-pub const TEAM_MESSAGE: &str = "teammessage.txt";
-/// Score of the test, in the feedback folder.
-pub const SCORE: &str = "score.txt";
+/// The files an ICPC validator may leave in its feedback folder and [`decide`] looks at: to be
+/// collected after the run.
+pub const FEEDBACK: [&str; 4] = [JUDGE_MESSAGE, TEAM_MESSAGE, SCORE, MULTIPLIER];
+
+const JUDGE_MESSAGE: &str = "judgemessage.txt";
+const TEAM_MESSAGE: &str = "teammessage.txt";
+const SCORE: &str = "score.txt";
+const MULTIPLIER: &str = "score_multiplier.txt";
 
 /// Where a checker finds its files, as paths inside its box.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +80,9 @@ pub enum CheckerFault {
         /// What it should have given.
         expected: &'static str,
     },
+    /// It wrote `score_multiplier.txt`.
+    #[error("the checker wrote score_multiplier.txt, which evalX does not read; write score.txt")]
+    Multiplier,
     /// A feedback file that could not be read.
     #[error("the checker's feedback file {name:?} was not read")]
     Feedback {
@@ -122,8 +127,7 @@ pub fn interactor_argv(
 }
 
 /// What the ending of a checker or interactor means. `outcome.files` holds the feedback files
-/// that were collected: [`JUDGE_MESSAGE`], [`TEAM_MESSAGE`] and [`SCORE`], in any order and
-/// folder; one that is missing is no fault.
+/// of [`FEEDBACK`] that were collected, in any order and folder; one that is missing is no fault.
 ///
 /// # Errors
 /// The checker's own failure.
@@ -177,6 +181,9 @@ fn decide_icpc(
             return Err(CheckerFault::ExitCode { code, abi: "icpc", expected, said: said(stderr) });
         }
     };
+    if feedback(files, MULTIPLIER)?.is_some() {
+        return Err(CheckerFault::Multiplier);
+    }
     let score = match feedback(files, SCORE)? {
         None => None,
         Some(text) => match number(&text) {
@@ -430,6 +437,8 @@ mod tests {
         assert_eq!(decide(Abi::Icpc, &outcome), Ok(decision));
         let outcome = with(&[("score.txt", Ok("nan"))]);
         assert!(matches!(decide(Abi::Icpc, &outcome), Err(CheckerFault::Score { .. })));
+        let outcome = with(&[("score_multiplier.txt", Ok("0.5"))]);
+        assert_eq!(decide(Abi::Icpc, &outcome), Err(CheckerFault::Multiplier));
         let refused = Refused::TooLarge { max: Bytes(1) };
         let outcome = with(&[("judgemessage.txt", Err(refused))]);
         assert!(matches!(decide(Abi::Icpc, &outcome), Err(CheckerFault::Feedback { .. })));

@@ -147,7 +147,8 @@ mod tests {
     }
 
     /// Flags, answer, output, and whether it is accepted; each verdict was confirmed by the
-    /// default validator of problemtools 1.20260907.
+    /// default validator of problemtools 1.20260907. (Its one known difference is left out: glibc's
+    /// `scanf` takes "1e" for a number, the grammar of format 2025-09 does not.)
     const TABLE: &[(&str, &str, &str, bool)] = &[
         ("", "", "", true),
         ("", "", " \n", true),
@@ -206,8 +207,6 @@ mod tests {
         ("a0.1", "1x", "1.01x", false),
         ("a0.1", "0x10", "16.05", true),
         ("a0.1", "1.", "+1.0", true),
-        ("a0.1", "1e", "1.0", false),
-        ("a0.1", "1", "1e", false),
         ("a0.1", "1", "1,0", false),
         ("a1e308 r1e308", "1e308", "-1e308", true),
         ("a1e-9", "1e-999", "0", true),
