@@ -1,0 +1,11 @@
+//! Languages as data: the table, how a command is filled in, where the toolchain is on this host.
+
+mod command;
+mod table;
+mod toolchain;
+
+pub use command::Context;
+pub use table::{Compile, Factors, Language, MountRule, Run, Table, TableError, Tier, UnknownLanguage};
+pub(crate) use command::{expand, uses};
+pub(crate) use toolchain::hex;
+pub use toolchain::{Host, ProbeError, Toolchain, Unavailable, Versions};
