@@ -91,9 +91,8 @@ impl Cache {
             make_dir(dir)?;
         }
         let gate = dir.join("lock");
-        let _gate = File::create(&gate)
-            .and_then(|f| f.lock().map(|()| f))
-            .map_err(at("lock", &gate))?;
+        let _gate =
+            File::create(&gate).and_then(|f| f.lock().map(|()| f)).map_err(at("lock", &gate))?;
         sweep(&work)?;
         let (work, owner) = claim(&work)?;
         let (next, room) = (AtomicU64::new(0), Mutex::default());
@@ -453,7 +452,7 @@ mod tests {
                                 return;
                             }
                             Turn::Over => assert_eq!(made.load(Ordering::SeqCst), 1),
-                            Turn::Cancelled => unreachable!(),
+                            Turn::Refused(_) | Turn::Cancelled => unreachable!(),
                         }
                     }
                 });

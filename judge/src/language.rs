@@ -5,7 +5,10 @@ mod table;
 mod toolchain;
 
 pub use command::Context;
-pub use table::{Compile, Factors, Language, MountRule, Run, Table, TableError, Tier, UnknownLanguage};
 pub(crate) use command::{expand, uses};
+pub use table::{
+    Compile, Factors, Language, MountRule, OutOfMemory, Run, Table, TableError, Tier,
+    UnknownLanguage,
+};
 pub(crate) use toolchain::hex;
 pub use toolchain::{Host, ProbeError, Toolchain, Unavailable, Versions};

@@ -1,13 +1,21 @@
 //! From a submission to a report: languages as data, compile, run, check, verdict.
 #![forbid(unsafe_code)]
 
+mod batch;
 mod cache;
 pub mod checker;
+#[cfg(test)]
+mod fake;
+mod interactive;
 pub mod language;
 pub mod model;
 mod rules;
 mod slots;
 mod status;
+mod validate;
 pub mod yaml;
 
+pub use batch::{Config, Error, Event, Judge, Observer};
+pub use cache::CacheError;
 pub use slots::{Held, Slots};
+pub use validate::{Invalid, Reason};

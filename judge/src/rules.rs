@@ -13,6 +13,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) termination: Termination,
     pub(crate) usage: &'a Usage,
     pub(crate) limits: &'a Limits,
+    /// The ending by which the language's runtime says so.
+    pub(crate) says_out_of_memory: bool,
     pub(crate) opinion: Opinion,
 }
 
@@ -28,89 +30,57 @@ pub(crate) enum Opinion {
 }
 
 struct Rule {
-    says: &'static str,
     holds: fn(&Facts<'_>) -> bool,
     verdict: Verdict,
 }
 
 /// The first that holds decides.
-const RULES: [Rule; 14] = [
+const RULES: [Rule; 15] = [
+    // A withdrawn run says nothing.
+    Rule { holds: |f| f.termination == Termination::Cancelled, verdict: Verdict::Skipped },
+    // Out of memory.
+    Rule { holds: |f| f.termination == Termination::MemoryLimit, verdict: Verdict::MemoryLimit },
+    // Too much output.
+    Rule { holds: |f| f.termination == Termination::OutputLimit, verdict: Verdict::OutputLimit },
+    // Out of CPU time.
+    Rule { holds: |f| f.termination == Termination::CpuLimit, verdict: Verdict::TimeLimit },
+    // Out of CPU time, seen only when the clock ran out.
     Rule {
-        says: "a withdrawn run says nothing",
-        holds: |f| f.termination == Termination::Cancelled,
-        verdict: Verdict::Skipped,
-    },
-    Rule {
-        says: "out of memory",
-        holds: |f| f.termination == Termination::MemoryLimit,
-        verdict: Verdict::MemoryLimit,
-    },
-    Rule {
-        says: "too much output",
-        holds: |f| f.termination == Termination::OutputLimit,
-        verdict: Verdict::OutputLimit,
-    },
-    Rule {
-        says: "out of CPU time",
-        holds: |f| f.termination == Termination::CpuLimit,
-        verdict: Verdict::TimeLimit,
-    },
-    Rule {
-        says: "out of CPU time, seen only when the clock ran out",
         holds: |f| f.termination == Termination::WallLimit && f.usage.cpu >= f.limits.cpu,
         verdict: Verdict::TimeLimit,
     },
+    // The clock ran out while it was idle.
+    Rule { holds: |f| f.termination == Termination::WallLimit, verdict: Verdict::IdlenessLimit },
+    // Ended by itself, but after its CPU time: engines look at it every few milliseconds.
+    Rule { holds: |f| f.usage.cpu > f.limits.cpu, verdict: Verdict::TimeLimit },
+    // Ended by itself, but after the clock ran out.
+    Rule { holds: |f| f.usage.wall > f.limits.wall, verdict: Verdict::IdlenessLimit },
+    // The runtime says that it has no memory left and ends by itself.
+    Rule { holds: |f| f.says_out_of_memory, verdict: Verdict::MemoryLimit },
+    // A forbidden system call.
+    Rule { holds: |f| f.termination == Termination::ForbiddenCall, verdict: Verdict::RuntimeError },
+    // A signal.
     Rule {
-        says: "the clock ran out while it was idle",
-        holds: |f| f.termination == Termination::WallLimit,
-        verdict: Verdict::IdlenessLimit,
-    },
-    // Engines look at the time every few milliseconds, so a run may end by itself beyond a limit.
-    Rule {
-        says: "ended by itself, but after its CPU time",
-        holds: |f| f.usage.cpu > f.limits.cpu,
-        verdict: Verdict::TimeLimit,
-    },
-    Rule {
-        says: "ended by itself, but after the clock ran out",
-        holds: |f| f.usage.wall > f.limits.wall,
-        verdict: Verdict::IdlenessLimit,
-    },
-    Rule {
-        says: "a forbidden system call",
-        holds: |f| f.termination == Termination::ForbiddenCall,
-        verdict: Verdict::RuntimeError,
-    },
-    Rule {
-        says: "a signal",
         holds: |f| matches!(f.termination, Termination::Signalled(_)),
         verdict: Verdict::RuntimeError,
     },
-    Rule {
-        says: "an exit code other than 0",
-        holds: |f| f.termination != Termination::Exited(0),
-        verdict: Verdict::RuntimeError,
-    },
-    Rule {
-        says: "a checker that fails says nothing of the program",
-        holds: |f| f.opinion == Opinion::Fails,
-        verdict: Verdict::InternalError,
-    },
-    Rule {
-        says: "the checker rejects",
-        holds: |f| f.opinion == Opinion::Rejects,
-        verdict: Verdict::WrongAnswer,
-    },
-    Rule { says: "nothing is wrong", holds: |_| true, verdict: Verdict::Accepted },
+    // An exit code other than 0.
+    Rule { holds: |f| f.termination != Termination::Exited(0), verdict: Verdict::RuntimeError },
+    // A checker that fails says nothing of the program.
+    Rule { holds: |f| f.opinion == Opinion::Fails, verdict: Verdict::InternalError },
+    // The checker rejects.
+    Rule { holds: |f| f.opinion == Opinion::Rejects, verdict: Verdict::WrongAnswer },
+    // Nothing is wrong.
+    Rule { holds: |_| true, verdict: Verdict::Accepted },
 ];
 
 /// The verdict on one run.
 pub(crate) fn verdict(facts: &Facts<'_>) -> Verdict {
-    decide(facts).verdict
+    RULES[decide(facts)].verdict
 }
 
-fn decide(facts: &Facts<'_>) -> &'static Rule {
-    RULES.iter().find(|r| (r.holds)(facts)).expect("the last rule always holds")
+fn decide(facts: &Facts<'_>) -> usize {
+    RULES.iter().position(|r| (r.holds)(facts)).expect("the last rule always holds")
 }
 
 /// Everything after the first failure is as if it had never run.
@@ -137,67 +107,60 @@ mod tests {
 
     use super::*;
 
-    struct Row(&'static str, Termination, (u64, u64), Opinion, Verdict);
+    /// CPU and clock time against 1000 ms and 3000 ms, and whether the runtime says that it has
+    /// no memory left.
+    struct Row(&'static str, Termination, (u64, u64, bool), Opinion, Verdict);
 
-    const GRANTED: (u64, u64) = (1000, 3000);
-
-    /// One row a rule, in the order of the rules; each has everything against it that a later
-    /// rule would see.
-    const ROWS: [Row; 14] = [
-        Row("a withdrawn run says nothing", Termination::Cancelled, (2000, 4000), Opinion::Rejects, Verdict::Skipped),
-        Row("out of memory", Termination::MemoryLimit, (2000, 4000), Opinion::Rejects, Verdict::MemoryLimit),
-        Row("too much output", Termination::OutputLimit, (2000, 4000), Opinion::Rejects, Verdict::OutputLimit),
-        Row("out of CPU time", Termination::CpuLimit, (999, 4000), Opinion::Rejects, Verdict::TimeLimit),
-        Row("out of CPU time, seen only when the clock ran out", Termination::WallLimit, (1000, 3001), Opinion::Rejects, Verdict::TimeLimit),
-        Row("the clock ran out while it was idle", Termination::WallLimit, (999, 3001), Opinion::Rejects, Verdict::IdlenessLimit),
-        Row("ended by itself, but after its CPU time", Termination::Signalled(9), (1001, 4000), Opinion::Rejects, Verdict::TimeLimit),
-        Row("ended by itself, but after the clock ran out", Termination::ForbiddenCall, (1000, 3001), Opinion::Rejects, Verdict::IdlenessLimit),
-        Row("a forbidden system call", Termination::ForbiddenCall, (1000, 3000), Opinion::Rejects, Verdict::RuntimeError),
-        Row("a signal", Termination::Signalled(11), (1, 1), Opinion::Fails, Verdict::RuntimeError),
-        Row("an exit code other than 0", Termination::Exited(42), (1, 1), Opinion::Accepts, Verdict::RuntimeError),
-        Row("a checker that fails says nothing of the program", Termination::Exited(0), (1, 1), Opinion::Fails, Verdict::InternalError),
-        Row("the checker rejects", Termination::Exited(0), (1000, 3000), Opinion::Rejects, Verdict::WrongAnswer),
-        Row("nothing is wrong", Termination::Exited(0), (1000, 3000), Opinion::Accepts, Verdict::Accepted),
+    /// One row a rule, in the order of the rules; each has as much against it that a later rule
+    /// would see as it can.
+    #[rustfmt::skip]
+    const ROWS: [Row; 15] = [
+        Row("withdrawn", Termination::Cancelled, (2000, 4000, true), Opinion::Rejects, Verdict::Skipped),
+        Row("out of memory", Termination::MemoryLimit, (2000, 4000, true), Opinion::Rejects, Verdict::MemoryLimit),
+        Row("too much output", Termination::OutputLimit, (2000, 4000, true), Opinion::Rejects, Verdict::OutputLimit),
+        Row("out of CPU time", Termination::CpuLimit, (999, 4000, true), Opinion::Rejects, Verdict::TimeLimit),
+        Row("busy until the clock ran out", Termination::WallLimit, (1000, 3001, true), Opinion::Rejects, Verdict::TimeLimit),
+        Row("idle until the clock ran out", Termination::WallLimit, (999, 3001, true), Opinion::Rejects, Verdict::IdlenessLimit),
+        Row("ended after its CPU time", Termination::Signalled(9), (1001, 4000, true), Opinion::Rejects, Verdict::TimeLimit),
+        Row("ended after the clock ran out", Termination::ForbiddenCall, (1000, 3001, true), Opinion::Rejects, Verdict::IdlenessLimit),
+        Row("the runtime has no memory", Termination::Exited(3), (1000, 3000, true), Opinion::Rejects, Verdict::MemoryLimit),
+        Row("a forbidden call", Termination::ForbiddenCall, (1000, 3000, false), Opinion::Rejects, Verdict::RuntimeError),
+        Row("a signal", Termination::Signalled(11), (1, 1, false), Opinion::Fails, Verdict::RuntimeError),
+        Row("an exit code", Termination::Exited(42), (1, 1, false), Opinion::Accepts, Verdict::RuntimeError),
+        Row("the checker fails", Termination::Exited(0), (1, 1, false), Opinion::Fails, Verdict::InternalError),
+        Row("the checker rejects", Termination::Exited(0), (1000, 3000, false), Opinion::Rejects, Verdict::WrongAnswer),
+        Row("nothing is wrong", Termination::Exited(0), (1000, 3000, false), Opinion::Accepts, Verdict::Accepted),
     ];
 
-    fn facts(row: &Row) -> (Usage, Limits) {
+    fn with<T>(row: &Row, opinion: Opinion, look: impl FnOnce(&Facts<'_>) -> T) -> T {
+        let Row(_, termination, (cpu, wall, says_out_of_memory), ..) = *row;
         let ms = Duration::from_millis;
-        let usage = Usage { cpu: ms(row.2.0), wall: ms(row.2.1), ..Usage::default() };
-        let limits = Limits { cpu: ms(GRANTED.0), wall: ms(GRANTED.1), ..Limits::default() };
-        (usage, limits)
+        let usage = Usage { cpu: ms(cpu), wall: ms(wall), ..Usage::default() };
+        let limits = Limits { cpu: ms(1000), wall: ms(3000), ..Limits::default() };
+        let (usage, limits) = (&usage, &limits);
+        look(&Facts { termination, usage, limits, says_out_of_memory, opinion })
     }
 
     #[test]
     fn every_row_is_decided_by_its_own_rule() {
-        for (row, rule) in ROWS.iter().zip(&RULES) {
-            let (usage, limits) = facts(row);
-            let facts =
-                Facts { termination: row.1, usage: &usage, limits: &limits, opinion: row.3 };
-            assert_eq!(decide(&facts).says, row.0);
-            assert_eq!(rule.says, row.0);
-            assert_eq!(verdict(&facts), row.4, "{}", row.0);
+        for (i, row) in ROWS.iter().enumerate() {
+            with(row, row.3, |facts| {
+                assert_eq!(decide(facts), i, "{}", row.0);
+                assert_eq!(verdict(facts), row.4, "{}", row.0);
+            });
         }
     }
 
     #[test]
     fn a_plain_run_is_accepted() {
-        let (usage, limits) = facts(&ROWS[13]);
-        let facts = Facts {
-            termination: Termination::Exited(0),
-            usage: &usage,
-            limits: &limits,
-            opinion: Opinion::None,
-        };
-        assert_eq!(verdict(&facts), Verdict::Accepted);
+        with(&ROWS[14], Opinion::None, |facts| assert_eq!(verdict(facts), Verdict::Accepted));
     }
 
     #[test]
     fn the_opinion_never_turns_a_failed_run_into_another_verdict() {
-        for row in &ROWS[..11] {
+        for row in &ROWS[..12] {
             for opinion in [Opinion::None, Opinion::Accepts, Opinion::Rejects, Opinion::Fails] {
-                let (usage, limits) = facts(row);
-                let facts = Facts { termination: row.1, usage: &usage, limits: &limits, opinion };
-                assert_eq!(verdict(&facts), row.4, "{} {opinion:?}", row.0);
+                with(row, opinion, |f| assert_eq!(verdict(f), row.4, "{} {opinion:?}", row.0));
             }
         }
     }

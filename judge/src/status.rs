@@ -51,6 +51,18 @@ pub(crate) fn judged(
     })
 }
 
+/// An error with its sources, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        line.push_str(": ");
+        line.push_str(&source.to_string());
+        next = source.source();
+    }
+    line
+}
+
 /// The usual names (signal(7), the numbers of x86 and ARM).
 fn signal_name(signal: i32) -> Option<&'static str> {
     Some(match signal {

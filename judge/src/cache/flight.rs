@@ -2,21 +2,30 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sandbox::Cancel;
 
 use super::Key;
+use crate::model::CompileReport;
 
-/// Keys that are being made at this moment, each with a flag that is set when that is over.
+/// Keys that are being made at this moment.
 #[derive(Debug, Default)]
-pub(crate) struct Flights(Mutex<HashMap<Key, Cancel>>);
+pub(crate) struct Flights(Mutex<HashMap<Key, Arc<Flight>>>);
+
+#[derive(Debug)]
+struct Flight {
+    over: Cancel,
+    refused: Mutex<Option<CompileReport>>,
+}
 
 /// Whose turn it is.
 #[derive(Debug)]
 pub(crate) enum Turn<'a> {
     /// The caller's: it makes the entry and then drops this, whether it succeeded or not.
     Mine(Leader<'a>),
+    /// Somebody else was at it and the compiler refused.
+    Refused(CompileReport),
     /// Somebody else was at it and is done: look again.
     Over,
     /// The caller withdrew.
@@ -28,6 +37,7 @@ pub(crate) enum Turn<'a> {
 pub(crate) struct Leader<'a> {
     flights: &'a Flights,
     key: Key,
+    flight: Arc<Flight>,
 }
 
 impl Flights {
@@ -36,29 +46,41 @@ impl Flights {
     /// # Errors
     /// When the process is out of file descriptors.
     pub(crate) fn turn(&self, key: &Key, cancel: &Cancel) -> io::Result<Turn<'_>> {
-        let over = {
+        let flight = {
             let mut flying = self.flying();
             match flying.get(key) {
-                Some(over) => over.clone(),
+                Some(flight) => Arc::clone(flight),
                 None => {
-                    flying.insert(key.clone(), Cancel::new()?);
-                    return Ok(Turn::Mine(Leader { flights: self, key: key.clone() }));
+                    let flight = Flight { over: Cancel::new()?, refused: Mutex::new(None) };
+                    let flight = Arc::new(flight);
+                    flying.insert(key.clone(), Arc::clone(&flight));
+                    return Ok(Turn::Mine(Leader { flights: self, key: key.clone(), flight }));
                 }
             }
         };
-        Cancel::wait_any(&[&over, cancel])?;
-        Ok(if over.is_cancelled() { Turn::Over } else { Turn::Cancelled })
+        Cancel::wait_any(&[&flight.over, cancel])?;
+        if !flight.over.is_cancelled() {
+            return Ok(Turn::Cancelled);
+        }
+        let refused = flight.refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(refused.map_or(Turn::Over, Turn::Refused))
     }
 
-    fn flying(&self) -> MutexGuard<'_, HashMap<Key, Cancel>> {
+    fn flying(&self) -> MutexGuard<'_, HashMap<Key, Arc<Flight>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Leader<'_> {
+    /// Tells those who wait that there is nothing to look for: the compiler refused.
+    pub(crate) fn refuse(self, report: CompileReport) {
+        *self.flight.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
     }
 }
 
 impl Drop for Leader<'_> {
     fn drop(&mut self) {
-        if let Some(over) = self.flights.flying().remove(&self.key) {
-            over.cancel();
-        }
+        self.flights.flying().remove(&self.key);
+        self.flight.over.cancel();
     }
 }

@@ -150,7 +150,8 @@ mod tests {
         let args = strings(&["x y", "{entry}"]);
         let context =
             Context { files: &files, entry: "com/Main.java", args: &args, memory_mib: 256 };
-        let argv = strings(&["cc", "{files}", "-Xmx{memory_mib}m", "{box}/{stem}:{entry}", "{args}"]);
+        let argv =
+            strings(&["cc", "{files}", "-Xmx{memory_mib}m", "{box}/{stem}:{entry}", "{args}"]);
         assert_eq!(check(&argv), Ok(()));
         assert_eq!(
             expand(&argv, &context),
@@ -169,8 +170,13 @@ mod tests {
 
     #[test]
     fn a_stem_keeps_folders_and_leading_dots() {
-        let cases =
-            [("a.b.c", "a.b"), ("Main", "Main"), (".x", ".x"), ("d/.x", "d/.x"), ("d.e/x", "d.e/x")];
+        let cases = [
+            ("a.b.c", "a.b"),
+            ("Main", "Main"),
+            (".x", ".x"),
+            ("d/.x", "d/.x"),
+            ("d.e/x", "d.e/x"),
+        ];
         for (entry, expected) in cases {
             assert_eq!(stem(entry), expected);
         }

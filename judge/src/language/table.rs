@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sandbox::Mount;
+use sandbox::{Mount, Outcome, Termination};
 use serde::Deserialize;
 
 use super::{Host, command};
@@ -96,6 +96,24 @@ pub struct Run {
     /// Environment beside the usual one.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    /// How a runtime ends that has no memory left, when it notices before the kernel does.
+    #[serde(default)]
+    pub out_of_memory: Option<OutOfMemory>,
+}
+
+/// The ending of a runtime that has no memory left; what is given must all be so.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutOfMemory {
+    /// It exits with this code.
+    #[serde(default)]
+    pub exit_code: Option<i32>,
+    /// This signal ends it.
+    #[serde(default)]
+    pub signal: Option<i32>,
+    /// It says this on standard error.
+    #[serde(default)]
+    pub stderr: Option<String>,
 }
 
 /// What the programs of a language are granted over the limits of the submission.
@@ -255,7 +273,10 @@ impl Table {
                     origin: origin.display().to_string(),
                     id: language.id.clone(),
                     field: "mounts",
-                    problem: format!("has another folder at {:?} than a language before", theirs.to),
+                    problem: format!(
+                        "has another folder at {:?} than a language before",
+                        theirs.to
+                    ),
                 });
             }
         }
@@ -302,6 +323,22 @@ impl Language {
         Path::new(name).extension().and_then(|e| e.to_str()).is_some_and(|e| self.owns(e))
     }
 
+    /// Whether a run ended as its runtime does that has no memory left.
+    #[must_use]
+    pub fn says_out_of_memory(&self, outcome: &Outcome) -> bool {
+        let Some(OutOfMemory { exit_code, signal, stderr }) = &self.run.out_of_memory else {
+            return false;
+        };
+        let ended = match outcome.termination {
+            Termination::Exited(code) => signal.is_none() && exit_code.is_none_or(|c| c == code),
+            Termination::Signalled(s) => exit_code.is_none() && signal.is_none_or(|t| t == s),
+            _ => false,
+        };
+        let says =
+            |text: &String| outcome.stderr.bytes.windows(text.len()).any(|w| w == text.as_bytes());
+        ended && stderr.as_ref().is_none_or(says)
+    }
+
     fn check(&self, origin: &str) -> Result<(), TableError> {
         let rule = |field, problem: String| {
             Err(TableError::Rule { origin: origin.to_owned(), id: self.id.clone(), field, problem })
@@ -311,7 +348,10 @@ impl Language {
             return rule("id", "may hold a-z, 0-9 and + - . _ only".to_owned());
         }
         if !self.owns_file(&self.source) || self.source.contains('/') {
-            return rule("source", format!("must be a file name with one of {:?}", self.extensions));
+            return rule(
+                "source",
+                format!("must be a file name with one of {:?}", self.extensions),
+            );
         }
         if self.needs.is_empty() {
             return rule("needs", "must name at least the compiler or interpreter".to_owned());
@@ -321,6 +361,15 @@ impl Language {
         }
         if let Some(mount) = self.mounts.iter().find(|m| !m.to.is_absolute() || m.from.is_empty()) {
             return rule("mounts", format!("has {:?}: needs from, and an absolute to", mount.to));
+        }
+        let blank = |o: &OutOfMemory| {
+            let OutOfMemory { exit_code, signal, stderr } = o;
+            let says = stderr.as_ref().is_some_and(|s| !s.is_empty());
+            (exit_code.is_none() && signal.is_none() && !says) || *exit_code == Some(0)
+        };
+        if self.run.out_of_memory.as_ref().is_some_and(blank) {
+            let problem = "needs an exit_code other than 0, a signal, or a text on stderr";
+            return rule("run.out_of_memory", problem.to_owned());
         }
         let commands = [
             ("version", Some(&self.version)),
@@ -436,6 +485,8 @@ mod tests {
             ("version: [toy, -v]", "version: []", "version is empty"),
             ("\"{files}\"", "\"{fils}\"", "run.argv has an unknown placeholder {fils}"),
             ("\"{files}\"", "\"-x{files}\"", "run.argv has {files} inside"),
+            ("run: {", "run: {out_of_memory: {exit_code: 0}, ", "run.out_of_memory needs an"),
+            ("run: {", "run: {out_of_memory: {stderr: ''}, ", "run.out_of_memory needs an"),
             ("\"99\"", "CPP", "aliases has \"CPP\""),
             ("  needs", "  path: [bin]\n  needs", "path has \"bin\""),
             ("  needs", "  limits: {cpu_factor: 0}\n  needs", "limits.cpu_factor must be"),
@@ -453,7 +504,9 @@ mod tests {
     #[test]
     fn one_place_in_the_box_is_one_folder() {
         let dir = tempfile::tempdir().unwrap();
-        let mounted = |from| TOY.replace("  needs", &format!("  mounts: [{{from: [{from}], to: /x}}]\n  needs"));
+        let mounted = |from| {
+            TOY.replace("  needs", &format!("  mounts: [{{from: [{from}], to: /x}}]\n  needs"))
+        };
         fs::write(dir.path().join("a.yaml"), mounted("/a")).unwrap();
         let other = mounted("/b").replace("id: toy", "id: joy");
         fs::write(dir.path().join("b.yaml"), other).unwrap();
@@ -462,8 +515,32 @@ mod tests {
     }
 
     #[test]
+    fn a_runtime_out_of_memory_is_known_by_all_that_is_given() {
+        let says = |rule: &str, termination, stderr: &str| {
+            let text = TOY.replace("run: {", &format!("run: {{out_of_memory: {rule}, "));
+            let language = read("toy.yaml", &text).unwrap().remove(0);
+            let mut outcome = crate::fake::ended(termination);
+            outcome.stderr.bytes = stderr.into();
+            language.says_out_of_memory(&outcome)
+        };
+        assert!(says("{exit_code: 3}", Termination::Exited(3), ""));
+        assert!(!says("{exit_code: 3}", Termination::Exited(1), ""));
+        assert!(!says("{exit_code: 3}", Termination::Signalled(3), ""));
+        assert!(says("{signal: 6, stderr: heap}", Termination::Signalled(6), "the heap is full"));
+        assert!(!says("{signal: 6, stderr: heap}", Termination::Signalled(6), ""));
+        assert!(says("{stderr: heap}", Termination::Exited(1), "heap"));
+        assert!(!says("{stderr: heap}", Termination::WallLimit, "heap"));
+    }
+
+    #[test]
     fn distances_are_counted_in_edits() {
-        let cases = [("", "", 0), ("a", "", 1), ("abc", "abc", 0), ("abc", "acb", 2), ("kitten", "sitting", 3)];
+        let cases = [
+            ("", "", 0),
+            ("a", "", 1),
+            ("abc", "abc", 0),
+            ("abc", "acb", 2),
+            ("kitten", "sitting", 3),
+        ];
         for (a, b, expected) in cases {
             assert_eq!(distance(a, b), expected, "{a} {b}");
         }

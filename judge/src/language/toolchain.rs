@@ -93,6 +93,15 @@ pub enum ProbeError {
         /// How it ended.
         how: String,
     },
+    /// No way to wait for a slot: no fault of the language.
+    #[error("the version of {language} could not be waited for")]
+    Wait {
+        /// Which language.
+        language: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// The caller withdrew it.
     #[error("asking for the version of {language} was withdrawn")]
     Cancelled {
@@ -138,7 +147,8 @@ impl Language {
             proc: self.proc,
         };
         let mut hash = Sha256::new();
-        let starters = [Some(&self.version), self.compile.as_ref().map(|c| &c.argv), Some(&self.run.argv)];
+        let starters =
+            [Some(&self.version), self.compile.as_ref().map(|c| &c.argv), Some(&self.run.argv)];
         let starters = starters.into_iter().flatten().filter_map(|argv| argv.first());
         for name in self.needs.iter().chain(starters) {
             // Absolute ones, and those in the artefact, are not looked for.
@@ -157,6 +167,12 @@ impl Language {
 }
 
 impl Toolchain {
+    /// Id of its language.
+    #[must_use]
+    pub fn language(&self) -> &str {
+        &self.language
+    }
+
     /// Makes the program of a command absolute: looked up in the box's path, or in `/w`.
     #[must_use]
     pub fn resolve(&self, mut argv: Vec<String>) -> Vec<String> {
@@ -266,9 +282,7 @@ impl Toolchain {
             let rest = inside.strip_prefix(&m.to).ok()?;
             Some(m.from.join(rest))
         });
-        mounted.or_else(|| {
-            BASE.iter().any(|b| inside.starts_with(b)).then(|| host.at(inside))
-        })
+        mounted.or_else(|| BASE.iter().any(|b| inside.starts_with(b)).then(|| host.at(inside)))
     }
 
     fn visible(&self, host: &Host, target: &Path) -> bool {
@@ -296,7 +310,7 @@ impl Versions {
         Ok(Self { dir: dir.to_owned(), next: AtomicU64::new(0) })
     }
 
-    fn get(&self, fingerprint: &str) -> Option<String> {
+    pub(crate) fn get(&self, fingerprint: &str) -> Option<String> {
         fs::read_to_string(self.dir.join(fingerprint)).ok().filter(|v| !v.is_empty())
     }
 
@@ -304,8 +318,8 @@ impl Versions {
     fn put(&self, fingerprint: &str, version: &str) {
         let n = self.next.fetch_add(1, Ordering::Relaxed);
         let tmp = self.dir.join(format!(".{}-{n}", std::process::id()));
-        let written = fs::write(&tmp, version)
-            .and_then(|()| fs::rename(&tmp, self.dir.join(fingerprint)));
+        let written =
+            fs::write(&tmp, version).and_then(|()| fs::rename(&tmp, self.dir.join(fingerprint)));
         if written.is_err() {
             let _gone = fs::remove_file(&tmp);
         }
@@ -422,7 +436,8 @@ mod tests {
     #[test]
     fn a_mount_is_the_newest_that_matches_and_is_searched() {
         let (dir, host) = host(&["/home/.toy/1.9-x/bin/toyc", "/home/.toy/1.10-x/bin/toyc"]);
-        let more = ", path: [/opt/toy/bin], mounts: [{from: ['/nowhere/*', '~/.toy/*-x'], to: /opt/toy}]";
+        let more =
+            ", path: [/opt/toy/bin], mounts: [{from: ['/nowhere/*', '~/.toy/*-x'], to: /opt/toy}]";
         let toolchain = language(more).locate(&host).unwrap();
         let from = dir.path().join("home/.toy/1.10-x");
         assert_eq!(toolchain.mounts, [Mount { from, to: "/opt/toy".into() }]);

@@ -1,0 +1,226 @@
+//! One test: run the program, ask the checker, apply the rules.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use sandbox::{Cancel, Captured, Job, Limits, Outcome, Stdin, Termination};
+
+use super::Judge;
+use super::build::Ready;
+use super::check::{Answer, decided, interactor};
+use super::report::{failed, kept, ms, skipped};
+use crate::interactive::{self, TalkError};
+use crate::language::{Context, expand};
+use crate::model::{Blob, Test, TestReport, TestTimes, Verdict};
+use crate::rules::{self, Facts, Opinion};
+use crate::status::{self, chain};
+use crate::validate::{Check, Jury, Plan, ProgramPlan};
+
+/// A submission that is built, and its tests.
+#[derive(Debug)]
+pub(super) struct Batch<'a> {
+    pub(super) judge: &'a Judge,
+    pub(super) plan: &'a Plan<'a>,
+    pub(super) program: &'a Ready,
+    pub(super) jury: Option<(&'a Jury<'a>, Ready)>,
+}
+
+impl Batch<'_> {
+    /// How many boxes a test needs at once.
+    pub(super) fn boxes(&self) -> usize {
+        match self.plan.check {
+            Check::Interactive(_) => 2,
+            Check::Compare(_) | Check::Custom(_) => 1,
+        }
+    }
+
+    /// Judges one test. `queued` is when it began to wait for its slots.
+    pub(super) fn test(&self, index: usize, queued: Instant, cancel: &Cancel) -> TestReport {
+        let test = &self.plan.submission.tests[index];
+        let ran = match (&self.plan.check, &self.jury) {
+            (Check::Interactive(_), Some((jury, ready))) => {
+                self.converse(test, jury, ready, cancel)
+            }
+            _ => self.plain(test, cancel),
+        };
+        match ran {
+            Ok(ran) => self.report(test, ran, queued),
+            Err(_) if cancel.is_cancelled() => skipped(&test.name),
+            Err(error) => failed(&test.name, chain(&error)),
+        }
+    }
+
+    /// The program alone, then the checker on what it wrote.
+    fn plain(&self, test: &Test, cancel: &Cancel) -> Result<Ran, RunError> {
+        let job = || {
+            let mut job = self.job();
+            job.stdin = Stdin::Contents(test.input.contents());
+            job
+        };
+        let start = Instant::now();
+        let outcome =
+            twice(cancel, || self.judge.sandbox.run(job(), cancel)).map_err(RunError::Plain)?;
+        let ended = Instant::now();
+        let so_far = self.rule(&outcome, Opinion::None);
+        let (verdict, answer) = if so_far == Verdict::Accepted {
+            let answer = self.ask(test, &outcome.stdout, cancel);
+            if cancel.is_cancelled() && answer.opinion == Opinion::Fails {
+                (Verdict::Skipped, Answer::default())
+            } else {
+                (self.rule(&outcome, answer.opinion), answer)
+            }
+        } else {
+            (so_far, Answer::default())
+        };
+        Ok(Ran { verdict, answer, outcome, start, ended, checked: Instant::now() })
+    }
+
+    /// The program and the interactor, each in its box.
+    fn converse(
+        &self,
+        test: &Test,
+        jury: &Jury<'_>,
+        ready: &Ready,
+        cancel: &Cancel,
+    ) -> Result<Ran, RunError> {
+        let start = Instant::now();
+        let accepts = |o: &Outcome| decided(jury.abi, o).0.opinion == Opinion::Accepts;
+        let once = || {
+            let interactor = interactor(test, jury, ready, self.limits().wall);
+            interactive::talk(&*self.judge.sandbox, self.job(), interactor, &accepts, cancel)
+        };
+        let talk = match once() {
+            Err(error) if error.passing() && !cancel.is_cancelled() => once(),
+            other => other,
+        };
+        let talk = talk.map_err(RunError::Talk)?;
+        let ended = Instant::now();
+        let (answer, limit) = decided(jury.abi, &talk.interactor);
+        let submission = self.rule(&talk.submission, Opinion::None);
+        let verdict = if cancel.is_cancelled() && submission == Verdict::Skipped {
+            Verdict::Skipped
+        } else {
+            interactive::blame(talk.first, submission, answer.opinion, limit)
+        };
+        let outcome = talk.submission;
+        Ok(Ran { verdict, answer, outcome, start, ended, checked: ended })
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.plan.program.limits
+    }
+
+    fn rule(&self, outcome: &Outcome, opinion: Opinion) -> Verdict {
+        let (termination, usage) = (outcome.termination, &outcome.usage);
+        let says_out_of_memory = self.plan.program.language.says_out_of_memory(outcome);
+        let limits = self.limits();
+        rules::verdict(&Facts { termination, usage, limits, says_out_of_memory, opinion })
+    }
+
+    fn job(&self) -> Job {
+        run_job(&self.plan.program, self.program, &self.plan.submission.args)
+    }
+
+    fn report(&self, test: &Test, ran: Ran, queued: Instant) -> TestReport {
+        let Ran { verdict, answer, outcome, start, ended, checked } = ran;
+        let Outcome { termination, usage, stdout, stderr, files: _ } = outcome;
+        if verdict == Verdict::Skipped {
+            return skipped(&test.name);
+        }
+        let keep = kept(self.plan.submission.tests.len());
+        let (stdout, stdout_truncated) = cut(stdout, keep);
+        let (stderr, stderr_truncated) = cut(stderr, keep);
+        let box_time = (ended - start).saturating_sub(usage.wall);
+        TestReport {
+            name: test.name.clone(),
+            verdict,
+            score: score(verdict, &answer),
+            cpu_ms: ms(usage.cpu),
+            wall_ms: ms(usage.wall),
+            memory_bytes: usage.memory,
+            exit_code: match termination {
+                Termination::Exited(code) => Some(code),
+                _ => None,
+            },
+            signal: match termination {
+                Termination::Signalled(signal) => Some(signal),
+                _ => None,
+            },
+            status: status::judged(verdict, termination, &usage, self.limits()),
+            message: answer.message,
+            team_message: answer.team_message,
+            stdout,
+            stdout_truncated,
+            stderr,
+            stderr_truncated,
+            times: TestTimes {
+                set_up_ms: ms(start.saturating_duration_since(queued) + box_time),
+                run_ms: ms(usage.wall),
+                check_ms: ms(checked - ended),
+            },
+        }
+    }
+}
+
+/// A test that ran.
+struct Ran {
+    verdict: Verdict,
+    answer: Answer,
+    outcome: Outcome,
+    start: Instant,
+    ended: Instant,
+    checked: Instant,
+}
+
+/// A run of a built program with these arguments; streams and files are the caller's.
+pub(super) fn run_job(program: &ProgramPlan<'_>, ready: &Ready, args: &[String]) -> Job {
+    let ProgramPlan { language, toolchain, sources, limits } = program;
+    let context = Context {
+        files: &sources.names,
+        entry: &sources.entry,
+        args,
+        memory_mib: limits.memory.0 >> 20,
+    };
+    let mut job = Job::new(toolchain.resolve(expand(&language.run.argv, &context)));
+    job.env = toolchain.env(&language.run.env);
+    job.limits = limits.clone();
+    job.artefact = Some(Arc::clone(&ready.entry.artefact));
+    job.proc = language.proc;
+    job
+}
+
+/// Tries once more when the engine fails: it takes another slot.
+pub(super) fn twice<T>(
+    cancel: &Cancel,
+    mut once: impl FnMut() -> Result<T, sandbox::Error>,
+) -> Result<T, sandbox::Error> {
+    match once() {
+        Err(sandbox::Error::Engine { .. }) if !cancel.is_cancelled() => once(),
+        other => other,
+    }
+}
+
+/// A test that could not be run.
+#[derive(Debug, thiserror::Error)]
+enum RunError {
+    #[error("cannot run the program")]
+    Plain(#[source] sandbox::Error),
+    #[error(transparent)]
+    Talk(TalkError),
+}
+
+fn score(verdict: Verdict, answer: &Answer) -> Option<f64> {
+    match verdict {
+        Verdict::Accepted => Some(answer.score.unwrap_or(1.0)),
+        Verdict::WrongAnswer => Some(answer.score.unwrap_or(0.0)),
+        Verdict::InternalError | Verdict::Skipped => None,
+        _ => Some(0.0),
+    }
+}
+
+fn cut(stream: Captured, keep: usize) -> (Blob, bool) {
+    let Captured { mut bytes, truncated } = stream;
+    let cut = bytes.len() > keep;
+    bytes.truncate(keep);
+    (Blob::from(bytes), truncated || cut)
+}
