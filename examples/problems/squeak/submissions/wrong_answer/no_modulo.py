@@ -1,0 +1,9 @@
+# Right numbers, but the remainder is forgotten.
+import sys
+
+n, m, *steps = map(int, sys.stdin.read().split())
+squeaky = set(steps)
+a, b, c = 0, 0, 1
+for step in range(1, n + 1):
+    a, b, c = b, c, 0 if step in squeaky else a + b + c
+print(c)
