@@ -1,0 +1,6 @@
+/* One line without an end. */
+#include <stdio.h>
+
+int main(void) {
+    for (;;) putchar('?');
+}
