@@ -1,0 +1,186 @@
+//! What holds after every case, whatever the guest did: no process of its box is alive, this
+//! process has no more mounts, control groups and descriptors than before, and the next run in
+//! the engine is none the wiser.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Failed;
+use sandbox::{Cancel, Termination};
+
+use crate::rig::{Rig, chain};
+
+/// What an engine may take to tidy up behind the result: it answers first and tears down then.
+const TIDY: Duration = Duration::from_secs(1);
+
+/// The program of the run that follows each case.
+pub(crate) const PROBE: &str = "probe";
+
+/// The state of this process before a case.
+#[derive(Debug)]
+pub(crate) struct Before {
+    mounts: usize,
+    descriptors: usize,
+    groups: Groups,
+}
+
+/// The control groups that an engine of this process made.
+#[derive(Debug, Default)]
+struct Groups {
+    folders: BTreeSet<PathBuf>,
+    processes: usize,
+}
+
+impl Before {
+    /// Looks around.
+    pub(crate) fn now() -> Result<Self, Failed> {
+        Ok(Self {
+            mounts: mounts()?,
+            descriptors: fs::read_dir("/proc/self/fd")?.count(),
+            groups: Groups::of(std::process::id())?,
+        })
+    }
+
+    /// Checks every invariant after a case.
+    pub(crate) fn holds(&self, rig: &Rig) -> Result<(), Failed> {
+        let alive = alive(&rig.mark());
+        if !alive.is_empty() {
+            return Err(format!("alive after the case: {}", alive.join("; ")).into());
+        }
+        probe(rig)?;
+        let mut last = Ok(());
+        if within(TIDY, || {
+            last = self.compare();
+            last.is_ok()
+        }) {
+            return Ok(());
+        }
+        last
+    }
+
+    fn compare(&self) -> Result<(), Failed> {
+        let Self { mounts, descriptors, groups } = Self::now()?;
+        let (before, now) = (self.mounts, mounts);
+        if now > before {
+            return Err(format!("{now} mounts after the case, {before} before").into());
+        }
+        let (before, now) = (self.descriptors, descriptors);
+        if now > before {
+            return Err(format!("{now} open descriptors after the case, {before} before").into());
+        }
+        let new: Vec<_> = groups.folders.difference(&self.groups.folders).collect();
+        if !new.is_empty() {
+            return Err(format!("new control groups after the case: {new:?}").into());
+        }
+        let (before, now) = (self.groups.processes, groups.processes);
+        if now > before {
+            return Err(
+                format!("{now} processes in our groups after the case, {before} before").into()
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Checks that nothing of the engines of process `owner` is left: no group, no process.
+pub(crate) fn nothing_left_of(owner: u32) -> Result<(), Failed> {
+    let mut left = Groups::default();
+    let gone = within(TIDY, || {
+        left = Groups::of(owner).unwrap_or_default();
+        left.folders.is_empty()
+    });
+    if gone {
+        return Ok(());
+    }
+    Err(format!("control groups of process {owner} are left: {:?}", left.folders).into())
+}
+
+/// How many mounts this process sees.
+pub(crate) fn mounts() -> Result<usize, Failed> {
+    Ok(fs::read_to_string("/proc/self/mountinfo")?.lines().count())
+}
+
+/// The processes, zombies included, whose name, command line or program holds `mark`.
+pub(crate) fn alive(mark: &str) -> Vec<String> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let names = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned());
+    names
+        .filter(|name| name.bytes().all(|b| b.is_ascii_digit()))
+        .filter_map(|pid| {
+            let proc = Path::new("/proc").join(&pid);
+            let text = |name| fs::read(proc.join(name)).unwrap_or_default();
+            let (name, line) = (text("comm"), text("cmdline"));
+            let program = fs::read_link(proc.join("exe")).unwrap_or_default();
+            let seen = [&name[..], &line[..], program.as_os_str().as_encoded_bytes()];
+            let found = seen.iter().any(|s| s.windows(mark.len()).any(|w| w == mark.as_bytes()));
+            found.then(|| format!("{pid} {}", String::from_utf8_lossy(&line).replace('\0', " ")))
+        })
+        .collect()
+}
+
+/// Waits until `done`, no longer than `limit`; whether it came to be.
+pub(crate) fn within(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + limit;
+    loop {
+        if done() {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+/// The next run: a program that looks for what should not be there.
+pub(crate) fn probe(rig: &Rig) -> Result<(), Failed> {
+    let program = rig.program(PROBE)?;
+    let cancel = Cancel::new()?;
+    let outcome = rig
+        .sandbox()
+        .run(program.job(&[]), &cancel)
+        .map_err(|e| format!("the next run failed: {}", chain(&e)))?;
+    let clean = outcome.termination == Termination::Exited(0)
+        && outcome.stdout.bytes == b"probe=ok\n"
+        && outcome.stderr.bytes.is_empty()
+        && outcome.usage.memory < 16 << 20
+        && outcome.usage.cpu < Duration::from_millis(500);
+    if clean { Ok(()) } else { Err(format!("the next run is not as usual: {outcome:?}").into()) }
+}
+
+impl Groups {
+    /// Folders are named by their owner, see [`sandbox::cgroup`].
+    fn of(owner: u32) -> Result<Self, Failed> {
+        let mut groups = Self::default();
+        let table = fs::read_to_string("/proc/self/mountinfo")?;
+        for line in table.lines() {
+            // proc_pid_mountinfo(5): the mount point is field 5, the type follows ` - `.
+            let (fields, kind) = line.split_once(" - ").unwrap_or((line, ""));
+            if kind.starts_with("cgroup")
+                && let Some(point) = fields.split(' ').nth(4)
+            {
+                groups.search(Path::new(point), &format!("evalx-{owner}-"), false);
+            }
+        }
+        Ok(groups)
+    }
+
+    /// Takes in every folder below `folder` that is named so, and all that is within.
+    fn search(&mut self, folder: &Path, name: &str, within: bool) {
+        // Groups of others come and go while they are walked.
+        let Ok(entries) = fs::read_dir(folder) else { return };
+        for entry in entries.flatten().filter(|e| e.file_type().is_ok_and(|t| t.is_dir())) {
+            let path = entry.path();
+            let ours = within || entry.file_name().as_encoded_bytes().starts_with(name.as_bytes());
+            self.search(&path, name, ours);
+            if ours {
+                let listed = fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
+                self.processes += listed.lines().count();
+                self.folders.insert(path);
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The contract of a sandbox: hostile and plain programs, each with its expected outcome, run
+//! against both engines.
+//!
+//! A case is one C file below `cases/` with its expectations in its head comment ([`header`]), or
+//! a function below [`scenarios`] where a header does not say enough. After each the
+//! [`invariants`] are checked. Cases run one after the other, because the invariants are about
+//! this whole process and the expectations about time.
+
+#![forbid(unsafe_code)]
+
+mod board;
+mod cases;
+mod engines;
+mod expect;
+mod header;
+mod header_trials;
+mod invariants;
+mod programs;
+mod rig;
+mod scenarios;
+mod suite;
+mod victim;
+
+use std::process::ExitCode;
+
+use libtest_mimic::Arguments;
+
+fn main() -> ExitCode {
+    sandbox::agent::enter_if_asked();
+    if std::env::args().nth(1).as_deref() == Some(victim::MODE) {
+        return victim::main();
+    }
+    suite::main(Arguments::from_args())
+}

@@ -1,0 +1,78 @@
+//! Cases that need more than one program and a header: many runs, two boxes at once, two runs
+//! behind each other, our own memory, killing.
+
+mod boxes;
+mod compile;
+mod control;
+mod exits;
+mod files;
+mod killed;
+mod streams;
+
+use libtest_mimic::Failed;
+
+pub(crate) use boxes::AT_ONCE;
+
+use crate::rig::Rig;
+
+/// One of them.
+#[derive(Debug)]
+pub(crate) struct Scenario {
+    pub(crate) id: &'static str,
+    /// Number in the list of attacks, or `plain`.
+    pub(crate) attack: &'static str,
+    /// Cases whose programs it runs, beside those below `scenarios/programs`.
+    pub(crate) cases: &'static [&'static str],
+    pub(crate) run: fn(&Rig) -> Result<(), Failed>,
+}
+
+/// Every scenario. Names as those of the cases: the attack, or `p` for plain ones.
+pub(crate) static ALL: &[Scenario] = &[
+    scenario("a20_memory_under_an_output_flood", "20", streams::memory_under_an_output_flood)
+        .with(&["a20_output_flood"]),
+    scenario("a21_memory_under_an_error_flood", "21", streams::memory_under_an_error_flood)
+        .with(&["a21_error_flood"]),
+    scenario("a26_exit_codes", "26", exits::exit_codes),
+    scenario("a26_signals", "26", exits::signals),
+    scenario("a31_files_of_the_host", "31", files::files_of_the_host),
+    scenario("a36_artefact_unchanged", "36", files::artefact_unchanged)
+        .with(&["a36_change_the_artefact"]),
+    scenario("a44_two_boxes_cannot_meet", "44", boxes::two_boxes_cannot_meet),
+    scenario("a48_nothing_is_left_for_the_next_run", "48, 49", boxes::nothing_is_left),
+    scenario("a59_endless_includes", "59", compile::endless_includes),
+    scenario("a63_endless_error_text", "63", compile::endless_error_text),
+    scenario("a70_killed_worker", "70", killed::killed_worker),
+    scenario("p_boxes_at_once", "plain", boxes::boxes_at_once),
+    scenario("p_cancel_in_a_run", "plain", control::cancel_in_a_run),
+    scenario("p_cancel_before_a_run", "plain", control::cancel_before_a_run),
+    scenario("p_compile_and_run", "plain", compile::compile_and_run),
+    scenario("p_compile_keeps_files_only", "plain", compile::keeps_files_only),
+    scenario("p_exact_bytes", "plain", streams::exact_bytes),
+    scenario("p_large_stdin", "plain", streams::large_stdin),
+    scenario("p_pipes_both_ways", "plain", streams::pipes_both_ways),
+    scenario("p_refused_jobs", "plain", control::refused_jobs),
+];
+
+const fn scenario(
+    id: &'static str,
+    attack: &'static str,
+    run: fn(&Rig) -> Result<(), Failed>,
+) -> Scenario {
+    Scenario { id, attack, cases: &[], run }
+}
+
+impl Scenario {
+    const fn with(self, cases: &'static [&'static str]) -> Self {
+        Self { cases, ..self }
+    }
+}
+
+/// Fails with `otherwise` unless `condition` holds.
+fn ensure(condition: bool, otherwise: impl FnOnce() -> String) -> Result<(), Failed> {
+    if condition { Ok(()) } else { Err(otherwise().into()) }
+}
+
+/// Fails with all that went wrong, if anything did.
+fn none_wrong(wrong: &[String]) -> Result<(), Failed> {
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+}

@@ -1,0 +1,87 @@
+//! Two boxes at once, and two runs behind each other.
+
+use std::io::{BufRead, BufReader, Read, pipe};
+use std::sync::Arc;
+use std::thread;
+
+use libtest_mimic::Failed;
+use sandbox::{Contents, Job, Stdin, Stdout, Termination};
+
+use super::ensure;
+use crate::rig::Rig;
+
+/// How many boxes the suite uses at once; the rig has warmed up as many.
+pub(crate) const AT_ONCE: usize = 4;
+
+/// Four callers, each gets what belongs to its own runs.
+pub(super) fn boxes_at_once(rig: &Rig) -> Result<(), Failed> {
+    let caller = |number: usize| -> Result<(), Failed> {
+        let program = rig.program("cat")?;
+        for turn in 0..5 {
+            let text = format!("{number}.{turn};").repeat(20_000);
+            let contents = Contents::Memory(Arc::from(text.as_bytes()));
+            let job = Job { stdin: Stdin::Contents(contents), ..program.job(&[]) };
+            let outcome = rig.run(&program.mark, job)?.outcome;
+            let own = outcome.termination == Termination::Exited(0)
+                && outcome.stdout.bytes == text.as_bytes();
+            ensure(own, || format!("caller {number} got {:?}", outcome.termination))?;
+        }
+        Ok(())
+    };
+    let results: Vec<_> = thread::scope(|scope| {
+        let callers: Vec<_> = (0..AT_ONCE).map(|n| scope.spawn(move || caller(n))).collect();
+        callers.into_iter().map(thread::ScopedJoinHandle::join).collect()
+    });
+    results.into_iter().try_for_each(|r| r.map_err(|_| "a calling thread panicked")?)
+}
+
+/// One box listens wherever it may, another one looks for it.
+pub(super) fn two_boxes_cannot_meet(rig: &Rig) -> Result<(), Failed> {
+    let (listener, guest) = (rig.program("meet")?, rig.program("meet")?);
+    let (listener_in, until) = pipe()?;
+    let (from_listener, listener_out) = pipe()?;
+    let job = Job {
+        stdin: Stdin::Pipe(listener_in.into()),
+        stdout: Stdout::Pipe(listener_out.into()),
+        ..listener.job(&["listen"])
+    };
+    let (host, met, rest) = thread::scope(|scope| {
+        let host = scope.spawn(|| rig.run(&listener.mark, job));
+        let mut from_listener = BufReader::new(from_listener);
+        let mut text = String::new();
+        let up = from_listener.read_line(&mut text);
+        let met = match up {
+            Ok(_) if text == "listening=yes\n" => rig.run(&guest.mark, guest.job(&["connect"])),
+            other => Err(format!("the listener says {text:?} ({other:?})").into()),
+        };
+        // The end of its input is what the listener waits for.
+        drop(until);
+        let mut rest = String::new();
+        let read = from_listener.read_to_string(&mut rest);
+        (host.join(), met, read.map(|_| rest))
+    });
+    let met = met?.outcome;
+    let host = host.map_err(|_| "the listener's thread panicked")??.outcome;
+    ensure(host.termination == Termination::Exited(0), || format!("{host:?}"))?;
+    let rest = rest?;
+    ensure(rest == "guests=0\n", || format!("the listener says {rest:?}"))?;
+    let said = String::from_utf8_lossy(&met.stdout.bytes).into_owned();
+    let kept_apart = said.lines().count() == 5 && !said.contains("=ok");
+    ensure(met.termination == Termination::Exited(0) && kept_apart, || format!("found: {said}"))
+}
+
+/// What one run leaves of each kind, the next ones do not find.
+pub(super) fn nothing_is_left(rig: &Rig) -> Result<(), Failed> {
+    let program = rig.program("leftovers")?;
+    for turn in ["leave", "look", "look", "leave", "look"] {
+        let outcome = rig.run(&program.mark, program.job(&[turn]))?.outcome;
+        let said = String::from_utf8_lossy(&outcome.stdout.bytes).into_owned();
+        ensure(outcome.termination == Termination::Exited(0), || format!("{turn}: {outcome:?}"))?;
+        ensure(turn == "leave" || !said.contains("=ok"), || format!("found: {said}"))?;
+        let left = ["work", "tmp", "shm_file", "segment"]
+            .iter()
+            .all(|k| said.lines().any(|line| line == format!("{k}=ok")));
+        ensure(turn == "look" || left, || format!("cannot leave anything: {said}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! Compilers: hostile sources, and what becomes of what they leave.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Failed;
+use sandbox::{Bytes, Cancel, Compiled, Contents, Env, InputFile, Job, Limits, Termination};
+
+use super::ensure;
+use crate::invariants::alive;
+use crate::rig::{Rig, chain};
+
+/// A program is compiled in one box and runs in another.
+pub(super) fn compile_and_run(rig: &Rig) -> Result<(), Failed> {
+    let source = "#include <stdio.h>\nint main(void) { puts(\"compiled\"); return 3; }\n";
+    let into = rig.folder()?;
+    let compiled = compile(rig, gcc(source, &roomy()), &into)?;
+    let Compiled { outcome, artefact } = compiled;
+    ensure(outcome.termination == Termination::Exited(0), || format!("{outcome:?}"))?;
+    let artefact = artefact.ok_or("the compiler exited with 0 and there is no artefact")?;
+    let size = fs::metadata(into.join("main"))?.len();
+    ensure(artefact.bytes() >= size, || format!("{} bytes of {size}", artefact.bytes()))?;
+    for _ in 0..2 {
+        let job = Job {
+            artefact: Some(Arc::new(artefact.clone())),
+            ..Job::new(vec!["/box/main".to_owned()])
+        };
+        let outcome = rig.run("/box/main", job)?.outcome;
+        let ran =
+            outcome.termination == Termination::Exited(3) && outcome.stdout.bytes == b"compiled\n";
+        ensure(ran, || format!("{outcome:?}"))?;
+    }
+    let failing = compile(rig, gcc("int main(void) { return x; }", &roomy()), &rig.folder()?)?;
+    let refused = failing.outcome.termination == Termination::Exited(1)
+        && failing.artefact.is_none()
+        && String::from_utf8_lossy(&failing.outcome.stderr.bytes).contains("undeclared");
+    ensure(refused, || format!("{failing:?}"))
+}
+
+/// Sources that include files without end fail within the limits.
+pub(super) fn endless_includes(rig: &Rig) -> Result<(), Failed> {
+    let limits = Limits {
+        cpu: Duration::from_secs(2),
+        wall: Duration::from_secs(3),
+        memory: Bytes::mib(96),
+        ..roomy()
+    };
+    for path in ["/dev/zero", "/dev/urandom", "/dev/stdin"] {
+        let start = Instant::now();
+        let source = format!("#include \"{path}\"\nint main(void) {{}}\n");
+        let into = rig.folder()?;
+        let compiled = compile(rig, gcc(&source, &limits), &into)?;
+        let took = start.elapsed();
+        let failed = compiled.outcome.termination != Termination::Exited(0)
+            && compiled.artefact.is_none()
+            && fs::read_dir(&into)?.next().is_none();
+        ensure(failed, || format!("{path} gives {compiled:?}"))?;
+        ensure(took < Duration::from_secs(4), || format!("{path} took {took:?}"))?;
+    }
+    Ok(())
+}
+
+/// Of megabytes of error text the first are kept; the compiler runs on to its own end.
+pub(super) fn endless_error_text(rig: &Rig) -> Result<(), Failed> {
+    let source = "x;\n".repeat(4000);
+    let job = gcc(&source, &roomy());
+    let limit = job.limits.stderr;
+    let Compiled { outcome, artefact } = compile(rig, job, &rig.folder()?)?;
+    let failed = outcome.termination == Termination::Exited(1) && artefact.is_none();
+    let kept = outcome.stderr.bytes.len() as u64;
+    ensure(failed, || format!("{:?}", outcome.termination))?;
+    ensure(kept == limit.0 && outcome.stderr.truncated, || format!("{kept} bytes were kept"))
+}
+
+/// Links, pipes and whatever else a compiler leaves do not get into the artefact.
+pub(super) fn keeps_files_only(rig: &Rig) -> Result<(), Failed> {
+    let script = "set -e; mkdir -p d/e; echo x >d/f; echo y >d/e/g; chmod 755 d/f; chmod 0 d/e/g; \
+                  ln -s /etc/passwd link; ln -s d/f inner; mkfifo pipe; mkdir empty; chmod 0 d/e";
+    let mut job = Job::new(vec!["/bin/sh".to_owned(), "-c".to_owned(), script.to_owned()]);
+    job.env = path();
+    let into = rig.folder()?;
+    let Compiled { outcome, artefact } = compile(rig, job, &into)?;
+    let made = outcome.termination == Termination::Exited(0) && artefact.is_some();
+    ensure(made, || format!("{outcome:?}"))?;
+    let mut found = Vec::new();
+    list(&into, &into, &mut found)?;
+    found.sort();
+    let wanted = ["d/", "d/e/", "d/e/g y", "d/f x", "empty/"];
+    ensure(found == wanted, || format!("the artefact holds {found:?}"))
+}
+
+/// Every entry below a folder: folders with `/`, files with what they hold.
+fn list(root: &Path, folder: &Path, found: &mut Vec<String>) -> Result<(), Failed> {
+    for entry in fs::read_dir(folder)? {
+        let (path, kind) = entry.map(|e| (e.path(), e.file_type()))?;
+        let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+        match kind? {
+            kind if kind.is_dir() => {
+                found.push(format!("{name}/"));
+                list(root, &path, found)?;
+            }
+            kind if kind.is_file() => {
+                found.push(format!("{name} {}", fs::read_to_string(&path)?.trim_end()));
+            }
+            kind => found.push(format!("{name} {kind:?}")),
+        }
+    }
+    Ok(())
+}
+
+fn compile(rig: &Rig, mut job: Job, into: &Path) -> Result<Compiled, Failed> {
+    let mark = rig.fresh_mark();
+    if job.argv[0].ends_with("gcc") {
+        // The compilers that gcc starts get it too, so that they are found by it.
+        job.argv.push(format!("-D{mark}"));
+    }
+    let compiled = rig.sandbox().compile(job, into, &Cancel::new()?).map_err(|e| chain(&e))?;
+    let alive = alive(&mark);
+    ensure(alive.is_empty(), || format!("alive when the call returned: {}", alive.join("; ")))?;
+    Ok(compiled)
+}
+
+fn gcc(source: &str, limits: &Limits) -> Job {
+    let argv = ["/usr/bin/gcc", "-fmax-errors=0", "-o", "main", "main.c"];
+    Job {
+        env: path(),
+        limits: limits.clone(),
+        files: vec![InputFile {
+            path: "main.c".into(),
+            contents: Contents::Memory(Arc::from(source.as_bytes())),
+            executable: false,
+        }],
+        ..Job::new(argv.map(str::to_owned).to_vec())
+    }
+}
+
+fn roomy() -> Limits {
+    Limits { memory: Bytes::mib(512), ..Limits::default() }
+}
+
+fn path() -> Env {
+    vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())]
+}

@@ -1,0 +1,86 @@
+//! Withdrawing runs, and jobs that are none.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Failed;
+use sandbox::{Bytes, Cancel, Collect, Error, Job, Limits, Termination};
+
+use super::ensure;
+use crate::invariants::{alive, within};
+use crate::rig::{Rig, chain};
+
+/// From the flag to the end of the call, all processes dead.
+const PROMPT: Duration = Duration::from_millis(100);
+
+/// A large family in full swing is gone within 100 ms.
+pub(super) fn cancel_in_a_run(rig: &Rig) -> Result<(), Failed> {
+    let program = rig.program("tree")?;
+    let cancel = Cancel::new()?;
+    let (ran, cancelled) = thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            let up = within(Duration::from_secs(5), || alive(&program.mark).len() >= 5);
+            let at = Instant::now();
+            cancel.cancel();
+            up.then_some(at)
+        });
+        let start = Instant::now();
+        let ran = rig.run_until(&program.mark, program.job(&[]), &cancel);
+        (ran.map(|ran| (start + ran.took, ran)), other.join())
+    });
+    let (end, ran) = ran?;
+    let at = cancelled.map_err(|_| "the cancelling thread panicked")?;
+    let at = at.ok_or("the program's family did not show up")?;
+    ensure(ran.outcome.termination == Termination::Cancelled, || format!("{:?}", ran.outcome))?;
+    let took = end.saturating_duration_since(at);
+    ensure(took <= PROMPT, || format!("ended {took:?} after it was cancelled"))
+}
+
+/// A run that was cancelled before it began ends at once.
+pub(super) fn cancel_before_a_run(rig: &Rig) -> Result<(), Failed> {
+    let program = rig.program("tree")?;
+    let cancel = Cancel::new()?;
+    cancel.cancel();
+    let ran = rig.run_until(&program.mark, program.job(&[]), &cancel)?;
+    ensure(ran.outcome.termination == Termination::Cancelled, || format!("{:?}", ran.outcome))?;
+    ensure(ran.took <= PROMPT, || format!("took {:?}", ran.took))
+}
+
+/// What cannot be run is our caller's error, and the engine works on.
+pub(super) fn refused_jobs(rig: &Rig) -> Result<(), Failed> {
+    let program = rig.program("exit_with")?;
+    let plain = || program.job(&[]);
+    let limited = |limits| Job { limits, ..plain() };
+    let jobs = [
+        ("no program", Job::new(Vec::new())),
+        ("a relative program", Job::new(vec!["main".to_owned()])),
+        ("a NUL", program.job(&["a\0b"])),
+        ("a name with =", Job { env: vec![("A=B".to_owned(), String::new())], ..plain() }),
+        ("no CPU time", limited(Limits { cpu: Duration::ZERO, ..Limits::default() })),
+        ("too much memory", limited(Limits { memory: Bytes(u64::MAX), ..Limits::default() })),
+        ("no processes", limited(Limits { processes: 0, ..Limits::default() })),
+        (
+            "a path that leaves",
+            Job { collect: vec![Collect { path: "../x".into(), max: Bytes(1) }], ..plain() },
+        ),
+    ];
+    for (what, job) in jobs {
+        match rig.sandbox().run(job, &Cancel::new()?) {
+            Err(Error::Job(_)) => {}
+            other => return Err(format!("{what} gives {other:?}").into()),
+        }
+    }
+    // A program that is missing, is no program or may not be executed is no result of a guest.
+    let dir = program.artefact.dir();
+    fs::write(dir.join("text"), "no program")?;
+    for name in ["none", "text", "none/none"] {
+        let mut job = plain();
+        job.argv[0] = format!("/box/{name}");
+        match rig.sandbox().run(job, &Cancel::new()?) {
+            Err(error) if chain(&error).contains(name) => {}
+            other => return Err(format!("the program {name} gives {other:?}").into()),
+        }
+    }
+    Ok(())
+}
