@@ -1,14 +1,17 @@
 //! Opening the engines, and why one is not there.
 
+use std::io::pipe;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
-use sandbox::{Engine, NativeSandbox, Sandbox, native};
+use libtest_mimic::Failed;
+use sandbox::{Engine, Job, NativeSandbox, Sandbox, Stdin, native};
 
 use crate::invariants;
 use crate::programs::Programs;
-use crate::rig::{Rig, chain};
+use crate::rig::{Rig, Staged, chain};
 use crate::scenarios::AT_ONCE;
 
 /// What became of an engine.
@@ -41,10 +44,16 @@ pub(crate) fn open(engine: Engine, programs: &Arc<Programs>) -> Opened {
     }
     match new(engine) {
         Ok(sandbox) => {
-            let rig = Rig::new(sandbox, Arc::clone(programs));
+            let mut rig = Rig::new(sandbox, Arc::clone(programs));
             match warm_up(&rig) {
-                Ok(()) => Opened::Ready(Arc::new(rig)),
-                Err(why) => Opened::Failed(format!("the first runs fail: {why}")),
+                Ok(residents) => {
+                    rig.residents = residents;
+                    Opened::Ready(Arc::new(rig))
+                }
+                Err(why) => Opened::Failed(format!(
+                    "the first runs fail: {}",
+                    why.message().unwrap_or_default()
+                )),
             }
         }
         Err(why) => Opened::Failed(format!("the {engine} engine does not start: {why}")),
@@ -62,13 +71,32 @@ pub(crate) fn new(engine: Engine) -> Result<Box<dyn Sandbox>, String> {
 }
 
 /// As many boxes at once as the suite will use, so that none is made later, in the middle of a
-/// case, and taken for something that the case left behind.
-fn warm_up(rig: &Rig) -> Result<(), String> {
-    let first = || invariants::probe(rig).map_err(|f| f.message().unwrap_or_default().to_owned());
+/// case, and taken for something that the case left behind. Returns how many processes the idle
+/// engine keeps in its control groups.
+fn warm_up(rig: &Rig) -> Result<usize, Failed> {
+    let programs = (0..AT_ONCE).map(|_| rig.program("cat")).collect::<Result<Vec<_>, _>>()?;
     thread::scope(|scope| {
-        let runs: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(first)).collect();
-        runs.into_iter().try_for_each(|r| r.join().map_err(|_| "a thread panicked".to_owned())?)
-    })
+        let (mut runs, mut open) = (Vec::new(), Vec::new());
+        for program in &programs {
+            let (stdin, until) = pipe()?;
+            open.push(until);
+            let job = Job { stdin: Stdin::Pipe(stdin.into()), ..program.job(&[]) };
+            runs.push(scope.spawn(|| rig.run(&program.mark, job)));
+        }
+        let up = |p: &Staged| !invariants::alive(&p.mark).is_empty();
+        let all = invariants::within(Duration::from_secs(10), || programs.iter().all(up));
+        drop(open);
+        for run in runs {
+            run.join().map_err(|_| "a thread panicked")??;
+        }
+        if all { Ok(()) } else { Err(Failed::from(format!("{AT_ONCE} boxes do not run at once"))) }
+    })?;
+    let mut most = 0;
+    invariants::within(Duration::from_millis(100), || {
+        most = most.max(invariants::residents().unwrap_or_default());
+        false
+    });
+    Ok(most)
 }
 
 fn on_path(program: &str) -> bool {

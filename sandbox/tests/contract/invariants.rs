@@ -53,7 +53,7 @@ impl Before {
         probe(rig)?;
         let mut last = Ok(());
         if within(TIDY, || {
-            last = self.compare();
+            last = self.compare(rig);
             last.is_ok()
         }) {
             return Ok(());
@@ -61,7 +61,7 @@ impl Before {
         last
     }
 
-    fn compare(&self) -> Result<(), Failed> {
+    fn compare(&self, rig: &Rig) -> Result<(), Failed> {
         let Self { mounts, descriptors, groups } = Self::now()?;
         let (before, now) = (self.mounts, mounts);
         if now > before {
@@ -75,11 +75,9 @@ impl Before {
         if !new.is_empty() {
             return Err(format!("new control groups after the case: {new:?}").into());
         }
-        let (before, now) = (self.groups.processes, groups.processes);
-        if now > before {
-            return Err(
-                format!("{now} processes in our groups after the case, {before} before").into()
-            );
+        let (idle, now) = (rig.residents, groups.processes);
+        if now > idle {
+            return Err(format!("{now} processes in the engine's groups, {idle} when idle").into());
         }
         Ok(())
     }
@@ -96,6 +94,12 @@ pub(crate) fn nothing_left_of(owner: u32) -> Result<(), Failed> {
         return Ok(());
     }
     Err(format!("control groups of process {owner} are left: {:?}", left.folders).into())
+}
+
+/// How many processes are in the control groups of this process's engines. A process counts once
+/// in each hierarchy.
+pub(crate) fn residents() -> Result<usize, Failed> {
+    Ok(Groups::of(std::process::id())?.processes)
 }
 
 /// How many mounts this process sees.

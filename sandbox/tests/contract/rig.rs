@@ -20,6 +20,8 @@ pub(crate) struct Rig {
     sandbox: Box<dyn Sandbox>,
     programs: Arc<Programs>,
     staged: AtomicU32,
+    /// How many processes the idle engine keeps in its control groups.
+    pub(crate) residents: usize,
 }
 
 /// A program in an artefact of its own, under a name that no other process of the machine has,
@@ -40,7 +42,7 @@ pub(crate) struct Ran {
 
 impl Rig {
     pub(crate) fn new(sandbox: Box<dyn Sandbox>, programs: Arc<Programs>) -> Self {
-        Self { sandbox, programs, staged: AtomicU32::new(0) }
+        Self { sandbox, programs, staged: AtomicU32::new(0), residents: 0 }
     }
 
     pub(crate) fn engine(&self) -> Engine {

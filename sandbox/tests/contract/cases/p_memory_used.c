@@ -3,7 +3,7 @@
  * title: the peak of memory is reported, even when it was given back
  * limits: memory=128MiB
  * ends: exited 0
- * memory: 40MiB..44MiB
+ * memory: 39MiB..42MiB
  */
 #include "say.h"
 

@@ -33,16 +33,8 @@ pub(super) fn files_of_the_host(rig: &Rig) -> Result<(), Failed> {
     .iter()
     .map(|before| format!("{before}{path}"))
     .collect();
-    let system = [
-        "/etc/shadow",
-        "/etc/hostname",
-        "/root",
-        "/home",
-        "/run/evalx",
-        "/var/lib",
-        "/boot",
-        "/sys/kernel",
-    ];
+    let system =
+        ["/etc/shadow", "/root", "/home", "/run/evalx", "/var/lib", "/boot", "/sys/kernel"];
     paths.extend(system.map(str::to_owned));
     // Descriptors of an agent that might have been left open.
     paths.extend((3..20).map(|fd| format!("/proc/self/fd/{fd}")));
