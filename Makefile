@@ -8,8 +8,8 @@ help: ## List the verbs
 demo: ## Build, judge the example problems with every language found, print the table
 	@scripts/toolchains core || echo "going on with the languages that are there"
 	$(CARGO) build --release -p evalx
-	examples/problems/generate
-	"$${CARGO_TARGET_DIR:-target}/release/evalx" verify examples/problems/*/
+	examples/generate
+	"$${CARGO_TARGET_DIR:-target}/release/evalx" verify examples/problems/*
 
 test: ## Install what the tests need (as root), then run everything
 	@scripts/test
