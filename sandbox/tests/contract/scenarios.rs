@@ -7,6 +7,7 @@ mod control;
 mod exits;
 mod files;
 mod killed;
+mod memory;
 mod streams;
 
 use libtest_mimic::Failed;
@@ -28,6 +29,8 @@ pub(crate) struct Scenario {
 
 /// Every scenario. Names as those of the cases: the attack, or `p` for plain ones.
 pub(crate) static ALL: &[Scenario] = &[
+    scenario("a10_memory_of_the_run_before", "10", memory::memory_of_the_run_before)
+        .with(&["a10_shared_memory_bomb", "a12_page_tables"]),
     scenario("a20_memory_under_an_output_flood", "20", streams::memory_under_an_output_flood)
         .with(&["a20_output_flood"]),
     scenario("a21_memory_under_an_error_flood", "21", streams::memory_under_an_error_flood)
