@@ -14,6 +14,8 @@
  * says: sysctl=ENOENT|EACCES|EROFS
  * says: sysrq=ENOENT|EACCES|EROFS|EPERM
  * says: kcore=ENOENT|EACCES|EPERM
+ * isolate-because: it mounts the whole of procfs; nobody can make a key that would show there (attack 46)
+ * isolate-says: keys=ok
  */
 #include "say.h"
 

@@ -14,6 +14,8 @@
  * says: /box=nosuid
  * says: /w=nosuid
  * says: /tmp=nosuid
+ * isolate-because: its root is a tmpfs that holds folders only and that the guest cannot write to
+ * isolate-says: /=suid|nosuid
  */
 #include "say.h"
 #include <grp.h>

@@ -8,6 +8,9 @@
  * says: keyctl=ENOSYS|EPERM
  * says: keys=ENOENT
  * says: key-users=ENOENT
+ * isolate-because: it mounts the whole of procfs; without the calls no key comes to be shown there
+ * isolate-says: keys=ok
+ * isolate-says: key-users=ok
  */
 #include "say.h"
 #include <linux/keyctl.h>

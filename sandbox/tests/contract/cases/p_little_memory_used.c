@@ -2,7 +2,7 @@
  * attack: plain
  * title: a program that needs nothing is charged next to nothing
  * ends: exited 0
- * memory: 4KiB..2MiB
+ * memory: ..2MiB
  * cpu: ..50ms
  */
 int main(void)

@@ -16,23 +16,24 @@ use crate::rig::{Rig, chain};
 pub(super) fn compile_and_run(rig: &Rig) -> Result<(), Failed> {
     let source = "#include <stdio.h>\nint main(void) { puts(\"compiled\"); return 3; }\n";
     let into = rig.folder()?;
-    let compiled = compile(rig, gcc(source, &roomy()), &into)?;
-    let Compiled { outcome, artefact } = compiled;
+    let mark = rig.fresh_mark();
+    let Compiled { outcome, artefact } = compile(rig, &mark, gcc(&mark, source, &roomy()), &into)?;
     ensure(outcome.termination == Termination::Exited(0), || format!("{outcome:?}"))?;
     let artefact = artefact.ok_or("the compiler exited with 0 and there is no artefact")?;
-    let size = fs::metadata(into.join("main"))?.len();
+    let size = fs::metadata(into.join(&mark))?.len();
     ensure(artefact.bytes() >= size, || format!("{} bytes of {size}", artefact.bytes()))?;
     for _ in 0..2 {
         let job = Job {
             artefact: Some(Arc::new(artefact.clone())),
-            ..Job::new(vec!["/box/main".to_owned()])
+            ..Job::new(vec![format!("/box/{mark}")])
         };
-        let outcome = rig.run("/box/main", job)?.outcome;
+        let outcome = rig.run(&mark, job)?.outcome;
         let ran =
             outcome.termination == Termination::Exited(3) && outcome.stdout.bytes == b"compiled\n";
         ensure(ran, || format!("{outcome:?}"))?;
     }
-    let failing = compile(rig, gcc("int main(void) { return x; }", &roomy()), &rig.folder()?)?;
+    let job = gcc(&mark, "int main(void) { return x; }", &roomy());
+    let failing = compile(rig, &mark, job, &rig.folder()?)?;
     let refused = failing.outcome.termination == Termination::Exited(1)
         && failing.artefact.is_none()
         && String::from_utf8_lossy(&failing.outcome.stderr.bytes).contains("undeclared");
@@ -50,8 +51,8 @@ pub(super) fn endless_includes(rig: &Rig) -> Result<(), Failed> {
     for path in ["/dev/zero", "/dev/urandom", "/dev/stdin"] {
         let start = Instant::now();
         let source = format!("#include \"{path}\"\nint main(void) {{}}\n");
-        let into = rig.folder()?;
-        let compiled = compile(rig, gcc(&source, &limits), &into)?;
+        let (into, mark) = (rig.folder()?, rig.fresh_mark());
+        let compiled = compile(rig, &mark, gcc(&mark, &source, &limits), &into)?;
         let took = start.elapsed();
         let failed = compiled.outcome.termination != Termination::Exited(0)
             && compiled.artefact.is_none()
@@ -65,9 +66,10 @@ pub(super) fn endless_includes(rig: &Rig) -> Result<(), Failed> {
 /// Of megabytes of error text the first are kept; the compiler runs on to its own end.
 pub(super) fn endless_error_text(rig: &Rig) -> Result<(), Failed> {
     let source = "x;\n".repeat(4000);
-    let job = gcc(&source, &roomy());
+    let mark = rig.fresh_mark();
+    let job = gcc(&mark, &source, &roomy());
     let limit = job.limits.stderr;
-    let Compiled { outcome, artefact } = compile(rig, job, &rig.folder()?)?;
+    let Compiled { outcome, artefact } = compile(rig, &mark, job, &rig.folder()?)?;
     let failed = outcome.termination == Termination::Exited(1) && artefact.is_none();
     let kept = outcome.stderr.bytes.len() as u64;
     ensure(failed, || format!("{:?}", outcome.termination))?;
@@ -78,10 +80,10 @@ pub(super) fn endless_error_text(rig: &Rig) -> Result<(), Failed> {
 pub(super) fn keeps_files_only(rig: &Rig) -> Result<(), Failed> {
     let script = "set -e; mkdir -p d/e; echo x >d/f; echo y >d/e/g; chmod 755 d/f; chmod 0 d/e/g; \
                   ln -s /etc/passwd link; ln -s d/f inner; mkfifo pipe; mkdir empty; chmod 0 d/e";
-    let mut job = Job::new(vec!["/bin/sh".to_owned(), "-c".to_owned(), script.to_owned()]);
-    job.env = path();
-    let into = rig.folder()?;
-    let Compiled { outcome, artefact } = compile(rig, job, &into)?;
+    let (into, mark) = (rig.folder()?, rig.fresh_mark());
+    let argv = ["/bin/sh", "-c", script, &mark].map(str::to_owned);
+    let job = Job { env: path(), ..Job::new(argv.to_vec()) };
+    let Compiled { outcome, artefact } = compile(rig, &mark, job, &into)?;
     let made = outcome.termination == Termination::Exited(0) && artefact.is_some();
     ensure(made, || format!("{outcome:?}"))?;
     let mut found = Vec::new();
@@ -110,25 +112,23 @@ fn list(root: &Path, folder: &Path, found: &mut Vec<String>) -> Result<(), Faile
     Ok(())
 }
 
-fn compile(rig: &Rig, mut job: Job, into: &Path) -> Result<Compiled, Failed> {
-    let mark = rig.fresh_mark();
-    if job.argv[0].ends_with("gcc") {
-        // The compilers that gcc starts get it too, so that they are found by it.
-        job.argv.push(format!("-D{mark}"));
-    }
+fn compile(rig: &Rig, mark: &str, job: Job, into: &Path) -> Result<Compiled, Failed> {
     let compiled = rig.sandbox().compile(job, into, &Cancel::new()?).map_err(|e| chain(&e))?;
-    let alive = alive(&mark);
+    let alive = alive(mark);
     ensure(alive.is_empty(), || format!("alive when the call returned: {}", alive.join("; ")))?;
     Ok(compiled)
 }
 
-fn gcc(source: &str, limits: &Limits) -> Job {
-    let argv = ["/usr/bin/gcc", "-fmax-errors=0", "-o", "main", "main.c"];
+/// Compiles `source` to the program `mark`. The file is named so too, so that the processes that
+/// gcc starts are found by it.
+fn gcc(mark: &str, source: &str, limits: &Limits) -> Job {
+    let file = format!("{mark}.c");
+    let argv = ["/usr/bin/gcc", "-fmax-errors=0", "-o", mark, &file];
     Job {
         env: path(),
         limits: limits.clone(),
         files: vec![InputFile {
-            path: "main.c".into(),
+            path: file.clone().into(),
             contents: Contents::Memory(Arc::from(source.as_bytes())),
             executable: false,
         }],
