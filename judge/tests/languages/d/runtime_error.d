@@ -1,0 +1,3 @@
+void main(string[] args) {
+    throw new Exception(args[0]);
+}

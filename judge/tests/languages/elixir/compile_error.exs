@@ -1,0 +1,3 @@
+defmodule Main do
+  def hello(
+end

@@ -1,0 +1,5 @@
+main(_) ->
+    loop().
+
+loop() ->
+    loop().

@@ -1,0 +1,5 @@
+main(_) ->
+    hog([]).
+
+hog(Kept) ->
+    hog([lists:seq(1, 100000) | Kept]).

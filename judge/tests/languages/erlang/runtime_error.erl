@@ -1,0 +1,2 @@
+main(Args) ->
+    io:format(hd(Args)).

@@ -1,0 +1,4 @@
+program compile_error
+  implicit none
+  n = 1
+end program

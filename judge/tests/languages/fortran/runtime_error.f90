@@ -1,0 +1,3 @@
+program runtime_error
+  error stop 3
+end program

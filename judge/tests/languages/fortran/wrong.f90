@@ -1,0 +1,3 @@
+program wrong
+  print '(a)', 'Goodbye!'
+end program

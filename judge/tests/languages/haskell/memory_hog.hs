@@ -1,0 +1,5 @@
+main :: IO ()
+main = do
+  let numbers = [1 ..] :: [Integer]
+  print (sum numbers)
+  print (length numbers)

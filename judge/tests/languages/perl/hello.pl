@@ -1,0 +1,4 @@
+use strict;
+
+chomp(my $name = <STDIN>);
+print "Hello, $name!\n";

@@ -1,0 +1,5 @@
+fn main() {
+    let name = String::new();
+    drop(name);
+    println!("{name}");
+}

@@ -1,0 +1,1 @@
+select 'Hello, ' || line || '!' from input;

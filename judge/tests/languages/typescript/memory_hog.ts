@@ -1,0 +1,2 @@
+const kept: object[][] = [];
+for (;;) kept.push(new Array(1 << 17).fill({}));
