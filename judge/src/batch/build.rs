@@ -177,7 +177,7 @@ fn job(program: &ProgramPlan<'_>, compile: &Compile) -> Job {
     job.env = program.toolchain.env(&compile.env);
     job.limits = limits;
     job.files.clone_from(&program.sources.files);
-    job.proc = program.language.proc;
+    job.proc = program.language.proc || compile.proc;
     job
 }
 

@@ -179,7 +179,8 @@ pub(super) fn run_job(program: &ProgramPlan<'_>, ready: &Ready, args: &[String])
         files: &sources.names,
         entry: &sources.entry,
         args,
-        memory_mib: limits.memory.0 >> 20,
+        // What is granted beside the heap is not for the heap.
+        memory_mib: limits.memory.0.saturating_sub(language.limits.memory_extra_bytes) >> 20,
     };
     let mut job = Job::new(toolchain.resolve(expand(&language.run.argv, &context)));
     job.env = toolchain.env(&language.run.env);

@@ -9,7 +9,7 @@ pub struct Context<'a> {
     pub entry: &'a str,
     /// `{args}`: arguments of the program.
     pub args: &'a [String],
-    /// `{memory_mib}`: the memory limit in MiB.
+    /// `{memory_mib}`: the memory limit in MiB, without what the language is granted over it.
     pub memory_mib: u64,
 }
 

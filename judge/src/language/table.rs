@@ -85,6 +85,9 @@ pub struct Compile {
     /// Over the usual limits of a compilation.
     #[serde(default)]
     pub limits: LimitsSpec,
+    /// Whether the compiler needs `/proc`, even if its programs do not.
+    #[serde(default)]
+    pub proc: bool,
 }
 
 /// How a language is run.

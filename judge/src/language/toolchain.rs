@@ -144,7 +144,7 @@ impl Language {
             path: path.join(":"),
             probe: self.version.clone(),
             language: self.id.clone(),
-            proc: self.proc,
+            proc: self.proc || self.compile.as_ref().is_some_and(|c| c.proc),
         };
         let mut hash = Sha256::new();
         let starters =

@@ -1,0 +1,172 @@
+//! Every language of the table with the toolchains of this machine: six programs each, from a
+//! greeting to a memory hog, and what they must be judged as (`languages/cases.yaml`).
+//!
+//! The core tier always, the full tier with `EVALX_LANGUAGES=full`. A toolchain that is missing is
+//! a failure. Needs root; counted as ignored otherwise.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use judge::language::{Host, Language, Table, Tier};
+use judge::model::{
+    Blob, Checker, LimitsSpec, Report, SourceFile, StopRule, Submission, Test, Verdict,
+};
+use judge::{Config, Judge, yaml};
+use libtest_mimic::{Arguments, Failed, Trial};
+use sandbox::{Cancel, NativeSandbox, native};
+use serde::Deserialize;
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/languages");
+
+/// By name of the program.
+type Expected = BTreeMap<String, Verdict>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cases {
+    expect: Expected,
+    /// By language.
+    except: BTreeMap<String, Expected>,
+}
+
+impl Cases {
+    fn of(&self, language: &str) -> Expected {
+        let mut expected = self.expect.clone();
+        expected.extend(self.except.get(language).cloned().unwrap_or_default());
+        expected
+    }
+}
+
+fn main() {
+    sandbox::agent::enter_if_asked();
+    let args = Arguments::from_args();
+    let root = rustix::process::geteuid().is_root();
+    let full = std::env::var_os("EVALX_LANGUAGES").is_some_and(|tier| tier == "full");
+    let table = Arc::new(Table::builtin());
+    let host = Host::new(std::env::home_dir());
+    let cache = tempfile::tempdir().expect("a folder for the cache");
+    let judge = (root && !args.list).then(|| Arc::new(open(&table, &host, cache.path())));
+    let cases = fs::read_to_string(Path::new(FOLDER).join("cases.yaml")).expect("cases.yaml");
+    let cases: Cases = yaml::from_str(&cases).expect("cases.yaml holds cases");
+    let mut trials = vec![Trial::test("every_folder_is_a_language", {
+        let table = Arc::clone(&table);
+        move || every_folder_is_a_language(&table)
+    })];
+    for language in table.iter().filter(|l| full || l.tier == Tier::Core) {
+        for (program, expected) in cases.of(&language.id) {
+            let (judge, language, host) = (judge.clone(), language.clone(), host.clone());
+            let name = format!("{}::{program}_is_{expected}", language.id);
+            let trial = Trial::test(name, move || {
+                let judge = judge.ok_or("needs root")?;
+                judged(&judge, &language, &host, &program, expected)
+            });
+            trials.push(trial.with_ignored_flag(!root));
+        }
+    }
+    let conclusion = libtest_mimic::run(&args, trials);
+    // The engine removes its groups when it goes, which `exit` would not wait for.
+    drop(judge);
+    drop(cache);
+    conclusion.exit();
+}
+
+fn open(table: &Arc<Table>, host: &Host, cache: &Path) -> Judge {
+    let config = native::Config { mounts: table.mounts(host), ..native::Config::default() };
+    let engine = NativeSandbox::new(config).expect("the native engine works here");
+    let config = Config { slots: 2, ..Config::new(cache.to_owned(), host.clone()) };
+    Judge::new(Arc::new(engine), Arc::clone(table), config).expect("a fresh cache folder")
+}
+
+fn every_folder_is_a_language(table: &Table) -> Result<(), Failed> {
+    for entry in fs::read_dir(FOLDER)? {
+        let path = entry?.path();
+        let id = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        if path.is_dir() && !table.iter().any(|l| l.id == id) {
+            return Err(format!("{path:?} is of no language of the table").into());
+        }
+    }
+    Ok(())
+}
+
+fn judged(
+    judge: &Judge,
+    language: &Language,
+    host: &Host,
+    program: &str,
+    expected: Verdict,
+) -> Result<(), Failed> {
+    if let Err(missing) = language.locate(host) {
+        let tier = if language.tier == Tier::Core { "core" } else { "full" };
+        return Err(format!("{missing} (scripts/toolchains {tier})").into());
+    }
+    let source = fs::read(find(&language.id, program)?)?;
+    let submission = submission(language, source, program);
+    let report = judge.execute_batch(&submission, &(), &Cancel::new()?)?;
+    if report.verdict == expected { Ok(()) } else { Err(story(&report, expected)?.into()) }
+}
+
+/// The program, whatever its extension.
+fn find(language: &str, program: &str) -> Result<PathBuf, Failed> {
+    let folder = Path::new(FOLDER).join(language);
+    for entry in fs::read_dir(&folder).map_err(|e| format!("cannot read {folder:?}: {e}"))? {
+        let path = entry?.path();
+        if path.file_stem().is_some_and(|stem| stem == program) {
+            return Ok(path);
+        }
+    }
+    Err(format!("{folder:?} has no {program}").into())
+}
+
+fn submission(language: &Language, source: Vec<u8>, program: &str) -> Submission {
+    // Much, because others use this machine too; only what is meant to meet a limit does.
+    let cpu_ms = if program == "cpu_loop" { 1_000 } else { 20_000 };
+    Submission {
+        language: language.id.clone(),
+        files: vec![SourceFile { name: language.source.clone(), contents: Blob::from(source) }],
+        entry: None,
+        args: Vec::new(),
+        tests: vec![Test {
+            name: program.to_owned(),
+            input: Blob::from("World\n"),
+            answer: Some(Blob::from("Hello, World!\n")),
+            weight: 1.0,
+            group: None,
+            checker_args: Vec::new(),
+        }],
+        limits: LimitsSpec {
+            cpu_ms: Some(cpu_ms),
+            wall_ms: Some(60_000),
+            memory_bytes: Some(256 << 20),
+            processes: Some(1),
+            ..LimitsSpec::default()
+        },
+        checker: Checker::default(),
+        stop: StopRule::RunAll,
+    }
+}
+
+/// What happened, for whoever has to mend it.
+fn story(report: &Report, expected: Verdict) -> Result<String, Failed> {
+    let mut story = format!("{} and not {expected} ({})", report.verdict, report.toolchain);
+    if let Some(error) = &report.error {
+        story += &format!("\n{error}");
+    }
+    if let Some(compile) = &report.compile {
+        let said = compile.output.read()?;
+        story += &format!("\ncompiler {}: {}", compile.status, String::from_utf8_lossy(&said));
+    }
+    for test in &report.tests {
+        let (out, err) = (test.stdout.read()?, test.stderr.read()?);
+        let status = test.status.as_deref().unwrap_or("exited with 0");
+        story += &format!(
+            "\nprogram {status}, {} ms of CPU, {} bytes\n{}{}",
+            test.cpu_ms,
+            test.memory_bytes,
+            String::from_utf8_lossy(&out),
+            String::from_utf8_lossy(&err)
+        );
+    }
+    Ok(story)
+}
