@@ -14,8 +14,8 @@
  * says: sysctl=ENOENT|EACCES|EROFS
  * says: sysrq=ENOENT|EACCES|EROFS|EPERM
  * says: kcore=ENOENT|EACCES|EPERM
- * isolate-because: it mounts the whole of procfs; nobody can make a key that would show there (attack 46)
- * isolate-says: keys=ok
+ * isolate-because: isolate mounts the whole of procfs and hides other users' processes only; nobody has a key to be listed
+ * isolate-says: keys=ok|ENOENT
  */
 #include "say.h"
 

@@ -14,7 +14,7 @@
  * says: /box=nosuid
  * says: /w=nosuid
  * says: /tmp=nosuid
- * isolate-because: its root is a tmpfs that holds folders only and that the guest cannot write to
+ * isolate-because: its root is a tmpfs of root's with nothing but mount points in it
  * isolate-says: /=suid|nosuid
  */
 #include "say.h"

@@ -9,8 +9,6 @@
  * says: raw=EAFNOSUPPORT|EPERM|EACCES
  * says: ping=EAFNOSUPPORT|EPERM|EACCES
  * says: bluetooth=EAFNOSUPPORT|EPERM|EACCES
- * isolate-because: isolate itself needs netlink behind the filter; a guest reaches its own empty network namespace with it, without any right there
- * isolate-says: netlink=ok|EAFNOSUPPORT|EPERM|EACCES
  */
 #include "say.h"
 

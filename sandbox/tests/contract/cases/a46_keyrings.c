@@ -8,9 +8,9 @@
  * says: keyctl=ENOSYS|EPERM
  * says: keys=ENOENT
  * says: key-users=ENOENT
- * isolate-because: it mounts the whole of procfs; without the calls no key comes to be shown there
- * isolate-says: keys=ok
- * isolate-says: key-users=ok
+ * isolate-because: isolate mounts the whole of procfs and hides other users' processes only; nobody has a key to be listed
+ * isolate-says: keys=ok|ENOENT
+ * isolate-says: key-users=ok|ENOENT
  */
 #include "say.h"
 #include <linux/keyctl.h>

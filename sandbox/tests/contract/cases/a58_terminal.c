@@ -7,8 +7,8 @@
  * says: type1=ENOTTY|EPERM|EIO|EINVAL
  * says: type2=ENOTTY|EPERM|EIO|EINVAL
  * says: session=own
- * isolate-because: it makes a process group, not a session; there is no terminal in the box all the same
- * isolate-says: session=other
+ * isolate-because: the session is that of isolate, which has no terminal either
+ * isolate-says: session=own|other
  */
 #include "say.h"
 #include <sys/ioctl.h>
