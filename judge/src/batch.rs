@@ -149,7 +149,10 @@ impl Judge {
                 Turn::Mine(_leader) => {
                     let slot = self.slots.acquire(NonZeroUsize::MIN, cancel).map_err(wait)?;
                     let Some(_slot) = slot else { return Err(withdrawn()) };
-                    return toolchain.version(&*self.sandbox, &self.versions, cancel);
+                    let version = toolchain.probe(&*self.sandbox, cancel)?;
+                    let scratch = self.cache.scratch("version");
+                    self.versions.put(&toolchain.fingerprint, &version, &scratch);
+                    return Ok(version);
                 }
             }
         }
@@ -177,7 +180,7 @@ impl Judge {
         match self.version(&plan.program.toolchain, cancel) {
             Ok(version) => report.toolchain = version,
             Err(error @ ProbeError::Broken { .. }) => return Err(Error::Toolchain(error)),
-            Err(ProbeError::Cancelled { .. }) => return Ok(report.cancelled(start)),
+            Err(_) if cancel.is_cancelled() => return Ok(report.cancelled(start)),
             Err(error) => return Ok(report.failed(chain(&error), start)),
         }
         if plan.program.language.compile.is_some() {

@@ -227,7 +227,8 @@ impl Cache {
         moved
     }
 
-    fn scratch(&self, kind: &str) -> PathBuf {
+    /// A path that nobody has, on the file system of the cache; swept should we be killed.
+    pub(crate) fn scratch(&self, kind: &str) -> PathBuf {
         let n = self.next.fetch_add(1, Ordering::Relaxed);
         self.work.join(format!("{kind}-{n}"))
     }

@@ -74,7 +74,11 @@ impl Sandbox for Fake {
         assert_eq!(std::fs::read_dir(into).unwrap().count(), 0, "an empty folder");
         let outcome = (self.script)(Call { compile: true, job, cancel })?;
         let artefact = (outcome.termination == Termination::Exited(0)).then(|| {
-            std::fs::write(into.join("main"), "program").unwrap();
+            let main = into.join("main");
+            std::fs::write(&main, "program").unwrap();
+            // A compiler that says so leaves no program.
+            let mode = if outcome.stdout.bytes == b"a library" { 0o644 } else { 0o755 };
+            std::fs::set_permissions(&main, PermissionsExt::from_mode(mode)).unwrap();
             Artefact::new(into.to_owned(), 7)
         });
         Ok(Compiled { outcome, artefact })

@@ -10,5 +10,5 @@ pub use table::{
     Compile, Factors, Language, MountRule, OutOfMemory, Run, Table, TableError, Tier,
     UnknownLanguage,
 };
-pub(crate) use toolchain::hex;
-pub use toolchain::{Host, ProbeError, Toolchain, Unavailable, Versions};
+pub use toolchain::{Host, ProbeError, Toolchain, Unavailable};
+pub(crate) use toolchain::{Versions, hex};

@@ -1,7 +1,9 @@
 //! Second step of a batch: from sources to an artefact, through the cache.
 
+use std::fs;
 use std::io;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use sandbox::{
@@ -127,6 +129,11 @@ impl Judge {
         match outcome.termination {
             Termination::Cancelled => Ok(Built::Cancelled),
             Termination::Exited(0) if artefact.is_none() => Err(BuildError::Nothing),
+            Termination::Exited(0) if !has_program(program, &draft) => {
+                // A library, a unit, a module without a main: compilers are content with those.
+                let status = "left no program to run; is there a main?".to_owned();
+                Ok(Built::Refused(CompileReport { ok: false, status, ..report(outcome) }))
+            }
             Termination::Exited(0) => self.keep(key, draft, Some(report(outcome))),
             _ => Ok(Built::Refused(report(outcome))),
         }
@@ -169,6 +176,14 @@ fn command(program: &ProgramPlan<'_>, compile: &Compile, limits: &Limits) -> Vec
         memory_mib: limits.memory.0 >> 20,
     };
     program.toolchain.resolve(expand(&compile.argv, &context))
+}
+
+/// Whether the program that is to be run is there, should it be one from the artefact.
+fn has_program(program: &ProgramPlan<'_>, draft: &Draft) -> bool {
+    let Some(start) = program.language.run.argv.first() else { return false };
+    let Some(name) = start.strip_prefix("{box}/") else { return true };
+    fs::symlink_metadata(draft.artefact_dir().join(name))
+        .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
 }
 
 fn job(program: &ProgramPlan<'_>, compile: &Compile) -> Job {

@@ -98,7 +98,8 @@ pub(super) fn interactor(
     let args = abi::interactor_argv(jury.abi, jury.args, FILES, &test.checker_args)
         .expect("an interface without interactors is refused when planned");
     let mut job = run_job(&jury.program, ready, &args);
-    job.limits.wall += submission_wall;
+    // Not beyond the longest that any box is granted.
+    job.limits.wall = (job.limits.wall + submission_wall).min(Duration::from_secs(3600));
     with_files(
         &mut job,
         [Some(("input", &test.input)), test.answer.as_ref().map(|a| ("answer", a))],

@@ -97,7 +97,9 @@ impl Batch<'_> {
         let ended = Instant::now();
         let (answer, limit) = decided(jury.abi, &talk.interactor);
         let submission = self.rule(&talk.submission, Opinion::None);
-        let verdict = if cancel.is_cancelled() && submission == Verdict::Skipped {
+        let withdrawn =
+            submission == Verdict::Skipped || talk.interactor.termination == Termination::Cancelled;
+        let verdict = if cancel.is_cancelled() && withdrawn {
             Verdict::Skipped
         } else {
             interactive::blame(talk.first, submission, answer.opinion, limit)

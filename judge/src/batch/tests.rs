@@ -137,6 +137,21 @@ fn a_refused_compilation_runs_nothing() {
     assert_eq!(output.iter().filter(|b| **b == b'e').count(), 32 << 10);
 }
 
+#[test]
+fn a_compiler_that_leaves_no_program_has_refused() {
+    let fake = Arc::new(Fake::new(|call| {
+        assert!(call.compile);
+        Ok(said("a library"))
+    }));
+    let report = run(&fake, 1, &submission("c", 1, StopRule::RunAll));
+    assert_eq!(report.verdict, CE);
+    let compile = report.compile.unwrap();
+    assert_eq!(
+        (compile.ok, &compile.status[..]),
+        (false, "left no program to run; is there a main?")
+    );
+}
+
 /// Runs that end in an order given from outside.
 #[derive(Default)]
 struct Gate {

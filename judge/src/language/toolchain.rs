@@ -6,7 +6,6 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sandbox::{Bytes, Cancel, Job, Limits, Mount, Sandbox, Termination};
@@ -197,19 +196,12 @@ impl Toolchain {
         env.into_iter().collect()
     }
 
-    /// The version, from `store` or by running the probe in a box, which is then remembered.
-    ///
-    /// # Errors
-    /// When the sandbox fails, or the command does or prints no digit.
-    pub fn version(
+    /// Runs the version probe in a box.
+    pub(crate) fn probe(
         &self,
         sandbox: &dyn Sandbox,
-        store: &Versions,
         cancel: &Cancel,
     ) -> Result<String, ProbeError> {
-        if let Some(known) = store.get(&self.fingerprint) {
-            return Ok(known);
-        }
         let language = self.language.clone();
         let mut job = Job::new(self.resolve(self.probe.clone()));
         job.env = self.env(&BTreeMap::new());
@@ -239,9 +231,7 @@ impl Toolchain {
         let Some(line) = line else {
             return Err(broken("printed no version".to_owned()));
         };
-        let version: String = line.trim().chars().filter(|c| !c.is_control()).take(200).collect();
-        store.put(&self.fingerprint, &version);
-        Ok(version)
+        Ok(line.trim().chars().filter(|c| !c.is_control()).take(200).collect())
     }
 
     /// Finds a program: its path in the box, and the file on the host.
@@ -295,33 +285,26 @@ impl Toolchain {
 /// Versions found out before, on disk by fingerprint: a version costs the start of a program,
 /// which for a virtual machine is longer than many a judged run.
 #[derive(Debug)]
-pub struct Versions {
-    dir: PathBuf,
-    next: AtomicU64,
-}
+pub(crate) struct Versions(PathBuf);
 
 impl Versions {
     /// Kept in `dir`, which is made when it is not there.
-    ///
-    /// # Errors
-    /// When it cannot be made.
-    pub fn at(dir: &Path) -> io::Result<Self> {
+    pub(crate) fn at(dir: &Path) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
-        Ok(Self { dir: dir.to_owned(), next: AtomicU64::new(0) })
+        Ok(Self(dir.to_owned()))
     }
 
     pub(crate) fn get(&self, fingerprint: &str) -> Option<String> {
-        fs::read_to_string(self.dir.join(fingerprint)).ok().filter(|v| !v.is_empty())
+        fs::read_to_string(self.0.join(fingerprint)).ok().filter(|v| !v.is_empty())
     }
 
-    /// What cannot be remembered is asked for again.
-    fn put(&self, fingerprint: &str, version: &str) {
-        let n = self.next.fetch_add(1, Ordering::Relaxed);
-        let tmp = self.dir.join(format!(".{}-{n}", std::process::id()));
-        let written =
-            fs::write(&tmp, version).and_then(|()| fs::rename(&tmp, self.dir.join(fingerprint)));
+    /// Written to `scratch` first, so that it is there whole or not at all. What cannot be
+    /// remembered is asked for again.
+    pub(crate) fn put(&self, fingerprint: &str, version: &str, scratch: &Path) {
+        let written = fs::write(scratch, version)
+            .and_then(|()| fs::rename(scratch, self.0.join(fingerprint)));
         if written.is_err() {
-            let _gone = fs::remove_file(&tmp);
+            let _gone = fs::remove_file(scratch);
         }
     }
 }

@@ -7,7 +7,8 @@ use super::{Blob, Verdict};
 /// All that is known of a judged submission.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// Of the whole submission: that of the first test, in order, that is not accepted.
+    /// Of the whole submission: that of the first test, in order, that is not accepted; `IE` when
+    /// the judge failed on any test that counts.
     pub verdict: Verdict,
     /// Share of the weights, or what the problem's grading says; absent when it did not compile
     /// or the judge failed.
