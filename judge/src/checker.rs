@@ -3,8 +3,10 @@
 
 pub mod abi;
 mod compare;
+mod flags;
 mod number;
 mod text;
 mod tokens;
 
 pub use compare::{Comparison, compare};
+pub use flags::{FlagError, with_args};

@@ -61,7 +61,11 @@ pub struct Test {
     /// The group it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
-    /// Arguments of the checker for this test, after its own.
+    /// Arguments for the program in this test, after those of the submission.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
+    /// Arguments of the checker for this test, after its own; of `tokens` the flags of the ICPC
+    /// default validator.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checker_args: Vec<String>,
 }
