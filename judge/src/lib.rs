@@ -9,6 +9,7 @@ mod fake;
 mod interactive;
 pub mod language;
 pub mod model;
+pub mod problem;
 mod rules;
 mod slots;
 mod status;
