@@ -21,6 +21,7 @@ mod metadata;
 mod package;
 mod program;
 mod time_limit;
+mod validator;
 mod verify;
 
 pub use data::Error as DataError;
@@ -31,16 +32,13 @@ pub use metadata::{Error as MetadataError, Version};
 pub use package::Error as PackageError;
 pub use program::Error as ProgramError;
 pub use time_limit::{Basis, Error as TimeLimitError, TimeLimit, TimeRule};
+pub use validator::Error as ValidatorError;
 pub use verify::{Judging, Row, Status, Verification, verify};
 
-use crate::checker::{self, FlagError};
-use crate::model::{
-    Abi, Checker, LimitsSpec, Program, Report, SourceFile, Submission, Test, Tokens, Verdict,
-};
+use crate::model::{Checker, LimitsSpec, Report, SourceFile, Submission, Test, Verdict};
 use grading::Scorer;
 use metadata::Metadata;
 use package::Package;
-use program::Sources;
 
 /// A problem, ready to take submissions. Its tests are files of the package: a folder must stay
 /// where it is while the problem is used; an unpacked zip is removed with its last copy.
@@ -89,24 +87,12 @@ pub enum Error {
     /// A program.
     #[error(transparent)]
     Program(#[from] program::Error),
+    /// The validator.
+    #[error(transparent)]
+    Validator(#[from] validator::Error),
     /// The example submissions.
     #[error(transparent)]
     Examples(#[from] examples::Error),
-    /// Flags of the default validator.
-    #[error("test {test:?} cannot be judged; correct validator_flags or output_validator_flags")]
-    Flags {
-        /// The first test that has them.
-        test: String,
-        /// What is wrong.
-        #[source]
-        source: FlagError,
-    },
-    /// A custom validator is asked for and there is none.
-    #[error("{path:?} holds no validator; add one, or set validation: default in problem.yaml")]
-    NoValidator {
-        /// Where it should be.
-        path: PathBuf,
-    },
     /// `.timelimit` that holds no time.
     #[error("{path:?} holds {text:?}; it must hold a number of seconds, such as 2 or 1.5")]
     TimeLimit {
@@ -147,7 +133,7 @@ impl Problem {
         let package = Package::open(path)?;
         let metadata = metadata::read(&package)?;
         let mut data = data::read(&package, &metadata)?;
-        let checker = checker(&package, &metadata, &mut data.tests)?;
+        let checker = validator::read(&package, &metadata, &mut data.tests)?;
         let examples = examples::read(&package, &metadata)?;
         let time = time_rule(&package, &metadata)?;
         let mut warnings = examples.warnings;
@@ -165,7 +151,7 @@ impl Problem {
             limits: limits(&metadata, &time),
             time,
             tests: data.tests,
-            scorer: scorer(&metadata, &checker),
+            scorer: validator::scorer(&metadata, &checker),
             checker,
             grading: data.grading,
             scoring: metadata.scoring,
@@ -283,77 +269,6 @@ fn size(file: &SourceFile) -> u64 {
         crate::model::Blob::Memory(bytes) => bytes.len() as u64,
         // One that cannot be read is refused when it is compiled.
         crate::model::Blob::File(path) => path.metadata().map_or(0, |m| m.len()),
-    }
-}
-
-fn scorer(metadata: &Metadata, checker: &Checker) -> Scorer {
-    let is_program = matches!(checker, Checker::Custom { .. } | Checker::Interactive { .. });
-    match metadata.custom {
-        _ if !is_program => Scorer::Package,
-        Some(custom) if custom.score => Scorer::ValidatorAlways,
-        Some(_) => Scorer::Package,
-        None => Scorer::Validator,
-    }
-}
-
-/// The checker. Flags of the default validator that all tests have become its own.
-fn checker(package: &Package, metadata: &Metadata, tests: &mut [Test]) -> Result<Checker, Error> {
-    let (folder, flat) = match metadata.version {
-        Version::Legacy => ("output_validators", false),
-        Version::V2025_09 => ("output_validator", true),
-    };
-    let sources = match metadata.custom {
-        Some(custom) if !custom.custom => None,
-        _ => program::validator(package, folder, flat, &metadata.constants)?,
-    };
-    let needed = metadata.interactive || metadata.custom.is_some_and(|c| c.custom);
-    match sources {
-        Some(sources) => {
-            let program = validator_program(metadata, sources);
-            let abi = Abi::Icpc;
-            Ok(if metadata.interactive {
-                Checker::Interactive { abi, program }
-            } else {
-                Checker::Custom { abi, program }
-            })
-        }
-        None if needed => Err(Error::NoValidator { path: package.path(folder) }),
-        None => default_validator(tests),
-    }
-}
-
-fn default_validator(tests: &mut [Test]) -> Result<Checker, Error> {
-    let plain = Checker::Tokens(Tokens::default());
-    let mut common = None;
-    for test in tests.iter() {
-        let checker = checker::with_args(&plain, &test.checker_args)
-            .map_err(|source| Error::Flags { test: test.name.clone(), source })?;
-        common.get_or_insert_with(|| checker.into_owned());
-    }
-    let same = tests.windows(2).all(|two| two[0].checker_args == two[1].checker_args);
-    match common {
-        Some(checker) if same => {
-            tests.iter_mut().for_each(|t| t.checker_args.clear());
-            Ok(checker)
-        }
-        _ => Ok(plain),
-    }
-}
-
-fn validator_program(metadata: &Metadata, sources: Sources) -> Program {
-    let Sources { files, entry, code } = sources;
-    let limits = &metadata.limits;
-    Program {
-        language: code.unwrap_or_default().to_owned(),
-        files,
-        entry,
-        args: Vec::new(),
-        limits: LimitsSpec {
-            cpu_ms: Some(limits.validation_time.saturating_mul(1000)),
-            memory_bytes: Some(mebibytes(limits.validation_memory_mib)),
-            output_bytes: Some(mebibytes(limits.validation_output_mib)),
-            ..LimitsSpec::default()
-        },
     }
 }
 

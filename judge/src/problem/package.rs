@@ -5,19 +5,26 @@ use std::fs;
 use std::io::{self, Read, Seek};
 use std::path::{Component, Path, PathBuf};
 
+use sandbox::Bytes;
 use tempfile::TempDir;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-/// Entries a zip may have. The largest public packages have some thousands of tests.
-const MAX_ENTRIES: usize = 50_000;
-/// Bytes a zip may unpack to.
-const MAX_BYTES: u64 = 4 << 30;
-/// A zip that unpacks to more than [`FREE_BYTES`] may not grow by more than this: deflate itself
-/// reaches 1032, generated test data stays below 50.
-const MAX_RATIO: u64 = 200;
-/// Bytes below which no ratio is looked at: small files of one repeated byte are not an attack.
-const FREE_BYTES: u64 = 64 << 20;
+/// What a zip may hold.
+#[derive(Clone, Copy)]
+struct Bounds {
+    entries: usize,
+    /// Unpacked, all together.
+    bytes: u64,
+    /// Unpacked, in sizes of the zip; looked at beyond `free` bytes only.
+    ratio: u64,
+    free: u64,
+}
+
+/// The largest public packages have some thousands of tests and some GiB. Deflate itself reaches a
+/// ratio of 1032, generated test data stays below 50; small files of one repeated byte are free.
+const BOUNDS: Bounds = Bounds { entries: 50_000, bytes: 4 << 30, ratio: 200, free: 64 << 20 };
+
 /// The most that is read of a configuration file or of a source file.
 const MAX_TEXT: u64 = 16 << 20;
 
@@ -112,7 +119,7 @@ impl Package {
         let meta = fs::metadata(path).map_err(read)?;
         let stem = if meta.is_dir() { path.file_name() } else { path.file_stem() };
         let name = stem.unwrap_or_default().to_string_lossy().into_owned();
-        let unpacked = if meta.is_dir() { None } else { Some(unpack(path, meta.len())?) };
+        let unpacked = if meta.is_dir() { None } else { Some(unpack(path, meta.len(), &BOUNDS)?) };
         let top = unpacked.as_ref().map_or(path, TempDir::path);
         // Links are compared with the root by their resolved paths.
         let top = top.canonicalize().map_err(read)?;
@@ -227,23 +234,27 @@ fn is_visible(name: &str) -> bool {
 }
 
 /// Unpacks a zip of `size` bytes into a temporary folder that only this user can enter.
-fn unpack(path: &Path, size: u64) -> Result<TempDir, Error> {
+fn unpack(path: &Path, size: u64, bounds: &Bounds) -> Result<TempDir, Error> {
     let failed = |source| Error::Unpack { path: path.to_owned(), source };
     let broken = |source| Error::Zip { path: path.to_owned(), source };
     let file =
         fs::File::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
     let mut archive = ZipArchive::new(io::BufReader::new(file)).map_err(broken)?;
-    if archive.len() > MAX_ENTRIES {
-        let fault = format!("it has {} entries; {MAX_ENTRIES} are accepted", archive.len());
+    let Bounds { entries, bytes, ratio, free } = *bounds;
+    if archive.len() > entries {
+        let fault = format!("it has {} entries; {entries} are accepted", archive.len());
         return Err(Error::Bomb { path: path.to_owned(), fault });
     }
     let dir = tempfile::Builder::new().prefix("evalx-problem-").tempdir().map_err(failed)?;
-    let limit = MAX_BYTES.min(size.saturating_mul(MAX_RATIO).max(FREE_BYTES));
+    let limit = bytes.min(size.saturating_mul(ratio).max(free));
     let mut left = limit;
     for index in 0..archive.len() {
         left = unpack_entry(path, &mut archive, index, dir.path(), left)?.ok_or_else(|| {
-            let fault =
-                format!("it unpacks to more than {} MiB, {MAX_RATIO} times its size", limit >> 20);
+            let fault = format!(
+                "it unpacks to more than {}; {ratio} times its own size and {} are accepted",
+                Bytes(limit),
+                Bytes(bytes)
+            );
             Error::Bomb { path: path.to_owned(), fault }
         })?;
     }
@@ -293,4 +304,174 @@ fn unpack_entry<R: Read + Seek>(
     let written = io::copy(&mut (&mut entry).take(left.saturating_add(1)), &mut out)
         .map_err(|source| broken(ZipError::Io(source)))?;
     Ok(left.checked_sub(written))
+}
+
+#[cfg(test)]
+pub(super) mod fixture {
+    use super::*;
+
+    /// A folder with these files.
+    pub(in crate::problem) fn folder(files: &[(&str, &str)]) -> TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        dir
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::fs::symlink;
+
+    use zip::write::{SimpleFileOptions, ZipWriter};
+
+    use super::fixture::folder;
+    use super::*;
+
+    fn zip(entries: &[(&str, &[u8])]) -> (TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sum.zip");
+        let mut writer = ZipWriter::new(fs::File::create(&path).unwrap());
+        for (name, bytes) in entries {
+            writer.start_file(*name, SimpleFileOptions::default()).unwrap();
+            writer.write_all(bytes).unwrap();
+        }
+        writer.finish().unwrap();
+        (dir, path)
+    }
+
+    fn names(package: &Package, folder: &str) -> Vec<String> {
+        package.list(folder).unwrap().into_iter().map(|e| e.name).collect()
+    }
+
+    #[test]
+    fn a_folder_shows_its_entries_by_name_without_hidden_ones() {
+        let dir = folder(&[
+            ("problem.yaml", ""),
+            ("data/b", ""),
+            ("data/a.in", ""),
+            ("data/.git", ""),
+            ("data/-x", ""),
+            ("data/a b", ""),
+            ("data/c/d/e", ""),
+            ("data/c/.hidden/e", ""),
+        ]);
+        let package = Package::open(dir.path()).unwrap();
+        assert_eq!(names(&package, "data"), ["a.in", "b", "c"]);
+        assert_eq!(names(&package, "nothing"), Vec::<String>::new());
+        assert_eq!(package.files_below("data").unwrap(), ["a.in", "b", "c/d/e"]);
+        assert_eq!(package.text("data/none").unwrap(), None);
+    }
+
+    #[test]
+    fn a_zip_is_unpacked_and_removed_again() {
+        for prefix in ["", "sum/"] {
+            let yaml = format!("{prefix}problem.yaml");
+            let input = format!("{prefix}data/secret/1.in");
+            let (_dir, path) = zip(&[(&yaml, b"name: x"), (&input, b"1 2")]);
+            let package = Package::open(&path).unwrap();
+            assert_eq!(package.name(), "sum");
+            assert_eq!(package.text("problem.yaml").unwrap().as_deref(), Some("name: x"));
+            assert_eq!(names(&package, "data/secret"), ["1.in"]);
+            let unpacked = package.path("problem.yaml");
+            drop(package);
+            assert!(!unpacked.exists());
+        }
+    }
+
+    #[test]
+    fn what_is_no_package_is_told() {
+        let dir = folder(&[("a.txt", "no zip")]);
+        let open = |path: &Path| Package::open(path).unwrap_err();
+        assert!(matches!(open(&dir.path().join("none")), Error::Read { .. }));
+        assert!(matches!(open(dir.path()), Error::NotAPackage { .. }));
+        assert!(matches!(open(&dir.path().join("a.txt")), Error::Zip { .. }));
+        let (_dir, path) = zip(&[("readme", b"")]);
+        assert!(matches!(open(&path), Error::NotAPackage { .. }));
+    }
+
+    #[test]
+    fn entries_that_leave_the_folder_are_refused() {
+        for name in ["../x", "/x", "a/../../x", "a\\..\\x", "..", "/"] {
+            let (_dir, path) = zip(&[("problem.yaml", b""), (name, b"x")]);
+            let error = Package::open(&path).unwrap_err();
+            assert!(matches!(error, Error::Entry { .. }), "{name:?}: {error}");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("link.zip");
+        let mut writer = ZipWriter::new(fs::File::create(&path).unwrap());
+        writer.add_symlink("link", "/etc/passwd", SimpleFileOptions::default()).unwrap();
+        writer.finish().unwrap();
+        let error = Package::open(&path).unwrap_err().to_string();
+        assert!(error.contains("is a link; pack the file itself"), "{error}");
+    }
+
+    #[test]
+    fn a_zip_bomb_is_refused() {
+        let zeros = [0; 100_000];
+        let (_dir, path) = zip(&[("a", &zeros), ("b", b"x")]);
+        let size = fs::metadata(&path).unwrap().len();
+        assert!(size < 1000, "{size}");
+        let unpacked = |bounds: &Bounds| unpack(&path, size, bounds).map_err(|e| e.to_string());
+        let small = Bounds { entries: 2, bytes: 100_001, ratio: 0, free: 100_001 };
+        assert!(unpacked(&small).is_ok());
+        assert!(unpacked(&Bounds { free: 0, ratio: 1000, ..small }).is_ok());
+        for (bounds, message) in [
+            (Bounds { entries: 1, ..small }, "it has 2 entries; 1 are accepted"),
+            (Bounds { bytes: 100_000, ..small }, "it unpacks to more than 97.6 KiB"),
+            (Bounds { ratio: 10, free: 9, ..small }, "10 times its own size and 97.6 KiB are"),
+        ] {
+            let error = unpacked(&bounds).unwrap_err();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+
+    /// The names and sizes in a zip are what its maker wrote there.
+    #[test]
+    fn a_zip_of_any_bytes_is_an_error_and_no_panic() {
+        let (_dir, path) = zip(&[("problem.yaml", b"name: x"), ("data/secret/1.in", b"1 2 3 4 5")]);
+        let whole = fs::read(&path).unwrap();
+        for at in (0..whole.len()).step_by(3) {
+            let mut broken = whole.clone();
+            broken[at] ^= 0xff;
+            fs::write(&path, &broken).unwrap();
+            // Either is right; that it returns is what counts.
+            drop(Package::open(&path));
+            fs::write(&path, &whole[..at]).unwrap();
+            assert!(Package::open(&path).is_err());
+        }
+    }
+
+    #[test]
+    fn a_link_may_stay_inside_and_not_lead_out() {
+        let outside = folder(&[("secret", "x")]);
+        let dir = folder(&[("problem.yaml", ""), ("data/a", "a"), ("data/sub/b", "b")]);
+        let at = |path: &str| dir.path().join(path);
+        symlink("a", at("data/to-file")).unwrap();
+        symlink("sub", at("data/to-folder")).unwrap();
+        let package = Package::open(dir.path()).unwrap();
+        assert_eq!(package.text("data/to-file").unwrap().as_deref(), Some("a"));
+        assert_eq!(names(&package, "data/to-folder"), ["b"]);
+
+        symlink(outside.path().join("secret"), at("data/sub/out")).unwrap();
+        assert!(matches!(package.read("data/sub/out"), Err(Error::Escapes { .. })));
+        assert!(matches!(package.list("data/sub"), Err(Error::Escapes { .. })));
+        symlink(outside.path(), at("include")).unwrap();
+        assert!(matches!(package.list("include"), Err(Error::Escapes { .. })));
+        fs::create_dir(at("loop")).unwrap();
+        symlink("..", at("loop/up")).unwrap();
+        assert!(matches!(package.files_below("loop"), Err(Error::Escapes { .. })));
+    }
+
+    #[test]
+    fn a_configuration_must_be_text() {
+        let dir = folder(&[("problem.yaml", "")]);
+        fs::write(dir.path().join("x.yaml"), b"\xff").unwrap();
+        let package = Package::open(dir.path()).unwrap();
+        assert!(matches!(package.text("x.yaml"), Err(Error::Text { .. })));
+    }
 }

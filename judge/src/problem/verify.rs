@@ -111,7 +111,7 @@ impl Run<'_> {
             let row = self.judge(example, first);
             // One that is stopped by the clock does not say how long it takes.
             let tests = row.got.as_ref().filter(|r| r.verdict != Verdict::TimeLimit);
-            let took = tests.and_then(|r| example.expected.slowest(Bound::Lower, &r.tests));
+            let took = tests.and_then(|r| example.expected.slowest(&r.tests));
             if let Some(took) = took
                 && slowest.as_ref().is_none_or(|(_, most)| took > *most)
             {
@@ -180,7 +180,7 @@ impl Run<'_> {
         let mut submission = self.problem.submission(language, files.clone(), entry.clone())?;
         let ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         submission.limits = LimitsSpec { cpu_ms: Some(ms), ..submission.limits };
-        if matches!(example.expected, super::Expected::Tests(_)) {
+        if !example.expected.rules.is_empty() {
             // What is said of all tests wants all of them run.
             submission.stop = StopRule::RunAll;
         }
@@ -195,7 +195,7 @@ impl Run<'_> {
         }
         let grades = self.problem.grades(report).and_then(Result::ok);
         let best = self.problem.best_score();
-        let got = Got { report: &graded, grades: grades.as_ref(), best };
+        let got = Got { report, graded: &graded, grades: grades.as_ref(), best };
         example.expected.differs(got).map_or(Status::Ok, Status::Differs)
     }
 

@@ -74,7 +74,7 @@ impl Rules {
 
     /// What the submission at `path` (below `submissions/`) should get; sets its language and
     /// entry when the file has them.
-    pub(super) fn apply(&self, path: &str, example: &mut Example) -> Result<Expected, Error> {
+    pub(super) fn apply(&self, path: &str, example: &mut Example) -> Expected {
         let mut rules = Vec::new();
         for (pattern, entry) in &self.entries {
             if !glob::matches(pattern, path) {
@@ -88,7 +88,7 @@ impl Rules {
                 example.entry = Some(entrypoint.clone());
             }
         }
-        Ok(Expected::Tests(rules))
+        Expected { rules, ..Expected::default() }
     }
 
     fn entry(&self, pattern: &str, keys: Map<String, Value>) -> Result<Entry, Error> {
