@@ -321,3 +321,232 @@ fn includes(
     }
     Ok(includes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::grading::fixture::results;
+    use super::package::fixture::folder;
+    use super::*;
+    use crate::model::{Abi, StageTimes, StopRule, Tokens};
+
+    fn open(files: &[(&str, &str)]) -> Result<Problem, String> {
+        let test = [("data/secret/1.in", ""), ("data/secret/1.ans", "")];
+        let dir = folder(&[files, &test[..]].concat());
+        Problem::open(dir.path()).map_err(|e| {
+            let source = std::error::Error::source(&e).map(|s| format!(": {s}"));
+            format!("{e}{}", source.unwrap_or_default())
+        })
+    }
+
+    const LATEST: &str = "problem_format_version: 2025-09\nname: x\nuuid: u\n";
+
+    #[test]
+    fn a_plain_package_is_read() {
+        let problem = open(&[("problem.yaml", "name: Sum\nodd: 1"), (".timelimit", "2")]).unwrap();
+        assert_eq!((problem.name.as_str(), problem.version), ("Sum", Version::Legacy));
+        assert_eq!(problem.limits.cpu_ms, Some(2000));
+        assert_eq!(problem.limits.memory_bytes, Some(2048 << 20));
+        assert_eq!(problem.limits.output_bytes, Some(8 << 20));
+        assert_eq!(problem.time.given, Some((Duration::from_secs(2), ".timelimit")));
+        assert_eq!(problem.checker, Checker::Tokens(Tokens::default()));
+        assert_eq!(problem.tests.len(), 1);
+        let [warning] = &problem.warnings[..] else { panic!("{:?}", problem.warnings) };
+        assert_eq!(warning, "problem.yaml has the key odd, which the format does not have");
+    }
+
+    #[test]
+    fn a_time_limit_must_be_a_number_of_seconds() {
+        for text in ["", "fast", "0", "-1", "inf"] {
+            let error = open(&[("problem.yaml", ""), (".timelimit", text)]).unwrap_err();
+            assert!(error.contains("it must hold a number of seconds"), "{text:?}: {error}");
+        }
+        let yaml = format!("{LATEST}limits: {{time_limit: 3}}");
+        let problem = open(&[("problem.yaml", &yaml), (".timelimit", "2")]).unwrap();
+        assert_eq!(problem.time.given, Some((Duration::from_secs(3), "problem.yaml")));
+        assert_eq!(open(&[("problem.yaml", LATEST)]).unwrap().limits.cpu_ms, None);
+    }
+
+    #[test]
+    fn flags_of_the_default_validator_become_the_checker() {
+        let flags = |data: &str, more: &[(&str, &str)]| {
+            let base =
+                [("problem.yaml", "validator_flags: case_sensitive"), ("data/testdata.yaml", data)];
+            open(&[&base[..], more].concat())
+        };
+        let tokens = |relative| Tokens {
+            case_sensitive: true,
+            float_relative: relative,
+            ..Tokens::default()
+        };
+        let same = flags("output_validator_flags: float_relative_tolerance 1e-4", &[]).unwrap();
+        assert_eq!(same.checker, Checker::Tokens(tokens(Some(1e-4))));
+        assert!(same.tests.iter().all(|t| t.checker_args.is_empty()));
+
+        let group = [
+            ("data/secret/g/testdata.yaml", "output_validator_flags: ''"),
+            ("data/secret/g/1.in", ""),
+            ("data/secret/g/1.ans", ""),
+        ];
+        let mixed = flags("output_validator_flags: float_relative_tolerance 1e-4", &group).unwrap();
+        assert_eq!(mixed.checker, Checker::Tokens(Tokens::default()));
+        let args: Vec<_> = mixed.tests.iter().map(|t| t.checker_args.join(" ")).collect();
+        assert_eq!(args, ["case_sensitive float_relative_tolerance 1e-4", "case_sensitive"]);
+
+        let error = flags("output_validator_flags: fuzzy", &[]).unwrap_err();
+        assert!(error.starts_with("test \"secret/1\" cannot be judged; correct"), "{error}");
+        assert!(error.contains("no flag \"fuzzy\""), "{error}");
+    }
+
+    #[test]
+    fn a_validator_of_the_package_becomes_the_checker() {
+        let (custom, latest) = ("validation: custom\nvalidator_flags: a b", LATEST);
+        let talks = "validation: custom interactive";
+        let both = format!("{LATEST}type: interactive\nconstants: {{max: 7}}\n");
+        for (yaml, files, language, names, interactive) in [
+            (custom, &["output_validators/check.py"][..], "python3", &["check.py"][..], false),
+            (
+                custom,
+                &["output_validators/v/check.cc", "output_validators/v/lib/x.h"],
+                "cpp",
+                &["check.cc", "lib/x.h"],
+                false,
+            ),
+            (
+                custom,
+                &["output_validators/v.cpp", "output_validators/v.h"],
+                "cpp",
+                &["v.cpp", "v.h"],
+                false,
+            ),
+            (talks, &["output_validators/talk.cpp"], "cpp", &["talk.cpp"], true),
+            (
+                latest,
+                &["output_validator/a.c", "output_validator/b.c"],
+                "c",
+                &["a.c", "b.c"],
+                false,
+            ),
+            (&both, &["output_validator/v/a.py"], "python3", &["a.py"], true),
+        ] {
+            let mut all = vec![("problem.yaml", yaml)];
+            all.extend(files.iter().map(|f| (*f, "{{max}}")));
+            let problem = open(&all).unwrap();
+            let (abi, program, talks) = match problem.checker {
+                Checker::Custom { abi, program } => (abi, program, false),
+                Checker::Interactive { abi, program } => (abi, program, true),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!((abi, talks), (Abi::Icpc, interactive));
+            assert_eq!(program.language, language);
+            assert_eq!(program.files.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), names);
+            assert_eq!(program.limits.cpu_ms, Some(60_000));
+            let text = if yaml == both { "7" } else { "{{max}}" };
+            assert_eq!(program.files[0].contents, text.into());
+            if yaml == custom {
+                assert_eq!(problem.tests[0].checker_args, ["a", "b"]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_validator_that_cannot_be_used_is_told() {
+        let custom = "validation: custom";
+        for (files, message) in [
+            (
+                &["x"][..],
+                "output_validators\" holds no validator; add one, or set validation: default",
+            ),
+            (&["output_validators/a.py", "output_validators/b.py"], "holds several validators"),
+            (&["output_validators/README"], "holds no source file of a language"),
+            (
+                &["output_validators/v/build", "output_validators/v/a.cc"],
+                "has a build or run script",
+            ),
+            (
+                &["output_validators/v/a.py", "output_validators/v/a.rb"],
+                "sources of several languages",
+            ),
+        ] {
+            let mut all = vec![("problem.yaml", custom)];
+            all.extend(files.iter().map(|f| (*f, "")));
+            let error = open(&all).unwrap_err();
+            assert!(error.contains(message), "{files:?}: {error}");
+        }
+    }
+
+    fn source(name: &str, text: &str) -> SourceFile {
+        SourceFile { name: name.to_owned(), contents: text.into() }
+    }
+
+    #[test]
+    fn a_submission_has_the_included_files_and_keeps_to_the_limits() {
+        let yaml =
+            format!("{LATEST}languages: [cpp, python3]\nlimits: {{code: 1, time_limit: 4}}\n");
+        let problem = open(&[
+            ("problem.yaml", &yaml),
+            ("include/cpp/grader.h", "theirs"),
+            ("include/default/data.txt", "all"),
+        ])
+        .unwrap();
+        let files = vec![source("z.cpp", ""), source("grader.h", "mine")];
+        let submission = problem.submission("cpp17", files, None).unwrap();
+        let named: Vec<_> = submission.files.iter().map(|f| f.name.as_str()).collect();
+        assert_eq!(named, ["data.txt", "grader.h", "z.cpp"]);
+        assert_eq!(submission.files[1].contents, "theirs".into());
+        assert_eq!(submission.entry.as_deref(), Some("z.cpp"));
+        assert_eq!(submission.limits.cpu_ms, Some(4000));
+        assert_eq!(submission.stop, StopRule::FirstFailure);
+
+        let error = problem.submission("go", vec![source("a.go", "")], None).unwrap_err();
+        assert_eq!(error.to_string(), "the problem does not take go; it takes cpp, python3");
+        let large = vec![source("a.py", &"x".repeat(2000))];
+        let error = problem.submission("python3", large, None).unwrap_err();
+        let text = "the source files have 1.9 KiB together; the problem takes at most 1 KiB";
+        assert_eq!(error.to_string(), text);
+    }
+
+    fn report(verdict: Verdict, tests: &str) -> Report {
+        Report {
+            verdict,
+            score: Some(0.5),
+            first_failure: None,
+            language: String::new(),
+            toolchain: String::new(),
+            engine: String::new(),
+            compile: None,
+            tests: results(tests),
+            error: None,
+            times: StageTimes::default(),
+        }
+    }
+
+    #[test]
+    fn a_report_is_graded_as_the_package_says() {
+        use Verdict::{Accepted, CompileError, InternalError, WrongAnswer};
+        let scoring = "type: scoring\n";
+        let must = "type: scoring\nvalidation: custom score\n";
+        let least = "type: scoring\ngrading: {objective: min}\n";
+        let latest = format!("{LATEST}type: scoring\n");
+        let validator = ("output_validators/a.py", "");
+        for (yaml, raw, tests, verdict, score) in [
+            ("", Accepted, "A", Accepted, None),
+            ("", WrongAnswer, "W", WrongAnswer, None),
+            (scoring, Accepted, "A", Accepted, Some(7.0)),
+            (scoring, WrongAnswer, "W", WrongAnswer, Some(0.0)),
+            (least, WrongAnswer, "W", WrongAnswer, None),
+            (must, Accepted, "A3.5", Accepted, Some(3.5)),
+            (must, Accepted, "A", InternalError, None),
+            (&latest, Accepted, "A", Accepted, Some(100.0)),
+            (&latest, WrongAnswer, "W", WrongAnswer, Some(0.0)),
+            ("", CompileError, "", CompileError, Some(0.5)),
+            ("", InternalError, "W", InternalError, Some(0.5)),
+        ] {
+            let accept =
+                if yaml.contains("scoring") && yaml != latest { "accept_score: 7" } else { "" };
+            let files = [("problem.yaml", yaml), ("data/testdata.yaml", accept), validator];
+            let graded = open(&files).unwrap().grade(&report(raw, tests));
+            assert_eq!((graded.verdict, graded.score), (verdict, score), "{yaml:?} {tests:?}");
+            assert_eq!(graded.error.is_some(), verdict != raw, "{:?}", graded.error);
+        }
+    }
+}

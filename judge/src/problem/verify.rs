@@ -204,3 +204,222 @@ impl Run<'_> {
         self.rows.push(row);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::super::grading::fixture::results;
+    use super::super::package::fixture::folder;
+    use super::*;
+    use crate::model::StageTimes;
+
+    /// What a submission does on each test: a verdict and the CPU time it needs, such as
+    /// `"A100 W20"`; what needs more than the limit is too slow. `CE` does not compile.
+    struct Script {
+        does: Vec<(&'static str, &'static str)>,
+        runs: RefCell<Vec<(String, u64)>>,
+    }
+
+    impl Judging for Script {
+        fn judge(&self, example: &Example, submission: &Submission) -> Result<Report, BoxedError> {
+            let path = example.path.display().to_string();
+            let limit = submission.limits.cpu_ms.unwrap();
+            let (_, does) = self.does.iter().find(|(p, _)| *p == path).ok_or("no compiler")?;
+            self.runs.borrow_mut().push((path, limit));
+            let mut tests = if *does == "CE" { Vec::new() } else { results(does) };
+            for (test, of) in tests.iter_mut().zip(&submission.tests) {
+                test.name = of.name.clone();
+                test.cpu_ms = test.score.take().unwrap_or(0.0);
+                if test.cpu_ms > limit as f64 {
+                    test.verdict = Verdict::TimeLimit;
+                }
+            }
+            let failed = tests.iter().position(|t| t.verdict != Verdict::Accepted);
+            if let (Some(failed), StopRule::FirstFailure) = (failed, submission.stop) {
+                tests[failed + 1..].iter_mut().for_each(|t| t.verdict = Verdict::Skipped);
+            }
+            let verdict = match failed {
+                _ if *does == "CE" => Verdict::CompileError,
+                Some(failed) => tests[failed].verdict,
+                None => Verdict::Accepted,
+            };
+            Ok(Report {
+                verdict,
+                score: None,
+                first_failure: failed,
+                language: submission.language.clone(),
+                toolchain: String::new(),
+                engine: String::new(),
+                compile: None,
+                tests,
+                error: None,
+                times: StageTimes::default(),
+            })
+        }
+    }
+
+    /// Verifies a package of two tests, one a sample. Gives the result in words, and the runs.
+    fn run(
+        files: &[(&str, &str)],
+        does: &[(&'static str, &'static str)],
+    ) -> (Vec<String>, Vec<(String, u64)>) {
+        let tests = [
+            ("data/sample/1.in", ""),
+            ("data/sample/1.ans", ""),
+            ("data/secret/1.in", ""),
+            ("data/secret/1.ans", ""),
+        ];
+        let dir = folder(&[files, &tests[..]].concat());
+        for (path, _) in does {
+            let path = dir.path().join("submissions").join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            if !path.exists() {
+                std::fs::write(path, "").unwrap();
+            }
+        }
+        let problem = Problem::open(dir.path()).unwrap();
+        let script = Script { does: does.to_vec(), runs: RefCell::default() };
+        let mut seen = 0;
+        let found = verify(&problem, &script, &mut |_| seen += 1);
+        assert_eq!(seen, found.rows.len());
+        let mut words = vec![match &found.time_limit {
+            Ok(limit) => limit.to_string(),
+            Err(error) => error.to_string(),
+        }];
+        words.extend(found.rows.iter().map(|row| {
+            let status = match &row.status {
+                Status::Ok => "ok".to_owned(),
+                Status::Differs(why) => why.clone(),
+                Status::Unjudged(error) => format!("unjudged: {error}"),
+            };
+            format!("{}: {status}", row.example.path.display())
+        }));
+        let fine = words[1..].iter().all(|w| w.ends_with(": ok")) && found.time_limit.is_ok();
+        assert_eq!(found.ok(), fine);
+        words.extend(found.warnings);
+        (words, script.runs.into_inner())
+    }
+
+    const LATEST: (&str, &str) =
+        ("problem.yaml", "problem_format_version: 2025-09\nname: x\nuuid: u\n");
+
+    #[test]
+    fn a_limit_is_derived_before_the_others_are_judged_under_it() {
+        let (words, runs) = run(
+            &[("problem.yaml", "limits: {time_multiplier: 4, time_safety_margin: 3}")],
+            &[
+                ("accepted/a.py", "A100 A300"),
+                ("accepted/b.py", "A100 A450"),
+                ("run_time_error/c.py", "A100 R10"),
+                ("time_limit_exceeded/d.py", "A100 A9000"),
+                ("wrong_answer/e.py", "A100 R10"),
+                ("wrong_answer/f.py", "A100 W3000"),
+            ],
+        );
+        assert_eq!(
+            words,
+            [
+                "2 s (0.450 s of accepted/b.py times 4, rounded up to 1 s)",
+                "accepted/a.py: ok",
+                "accepted/b.py: ok",
+                "run_time_error/c.py: ok",
+                "wrong_answer/e.py: got RE, expected WA or OLE",
+                "wrong_answer/f.py: got TLE, expected WA or OLE",
+                "time_limit_exceeded/d.py: ok",
+            ]
+        );
+        let limits: Vec<u64> = runs.iter().map(|(_, limit)| *limit).collect();
+        assert_eq!(limits, [60_000, 60_000, 2000, 2000, 2000, 6000]);
+    }
+
+    #[test]
+    fn a_given_limit_holds_and_one_that_is_too_short_is_told() {
+        let (words, runs) = run(
+            &[("problem.yaml", ""), (".timelimit", "1.5\n")],
+            &[("accepted/a.py", "A100 A700"), ("accepted/b.py", "A100 A1600")],
+        );
+        assert_eq!(
+            words,
+            [
+                "1.5 s (given by .timelimit)",
+                "accepted/a.py: ok",
+                "accepted/b.py: got TLE, expected AC",
+                "the time limit of 1.5 s is less than 5 times what accepted/a.py takes (0.700 s)",
+            ]
+        );
+        assert_eq!(runs.iter().map(|(_, limit)| *limit).collect::<Vec<_>>(), [1500, 1500]);
+    }
+
+    #[test]
+    fn too_slow_without_the_margin_is_a_warning_in_legacy_and_a_difference_since() {
+        let does = [("accepted/a.py", "A100 A100"), ("time_limit_exceeded/b.py", "A100 A1100")];
+        let text =
+            "time_limit_exceeded/b.py is too slow for the time limit, but not for 2 times it (2 s)";
+        let (words, runs) = run(&[("problem.yaml", "")], &does);
+        assert_eq!(words[1..], ["accepted/a.py: ok", "time_limit_exceeded/b.py: ok", text]);
+        assert_eq!(runs.iter().map(|(_, limit)| *limit).collect::<Vec<_>>(), [60_000, 2000, 1000]);
+        let (words, _) = run(&[LATEST], &does);
+        assert!(words[2].starts_with("time_limit_exceeded/b.py: time_limit_exceeded/b.py is too"));
+    }
+
+    #[test]
+    fn without_an_accepted_submission_only_what_needs_no_limit_is_judged() {
+        let does = [("accepted/a.py", "A100 A99000"), ("wrong_answer/b.py", "W1 W1")];
+        let (words, runs) = run(&[("problem.yaml", "")], &does);
+        assert!(words[0].starts_with("no accepted submission ran to its end"), "{words:?}");
+        assert_eq!(words[1..], ["accepted/a.py: got TLE, expected AC"]);
+        assert_eq!(runs.len(), 1);
+    }
+
+    #[test]
+    fn the_latest_format_looks_at_every_test() {
+        let rules = "'*/mixed.py':\n  sample: {permitted: [AC]}\n  secret/1: {required: [TLE]}\n";
+        let (words, _) = run(
+            &[LATEST, ("submissions/submissions.yaml", rules)],
+            &[
+                ("accepted/a.py", "A100 A800"),
+                ("wrong_answer/b.py", "W10 R10"),
+                ("other/mixed.py", "A100 A5000"),
+                ("rejected/c.py", "A1 A1"),
+                ("rejected/d.py", "CE"),
+            ],
+        );
+        assert_eq!(
+            words,
+            [
+                "2 s (0.800 s of accepted/a.py times 2, rounded up to 1 s)",
+                "accepted/a.py: ok",
+                "wrong_answer/b.py: got RE on secret/1, permitted AC or WA",
+                "other/mixed.py: ok",
+                "rejected/c.py: no test got RTE or TLE or WA",
+                "rejected/d.py: got CE, expected it to compile",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_judged_says_why() {
+        let (words, _) = run(
+            &[
+                ("problem.yaml", "limits: {code: 1}"),
+                (".timelimit", "1"),
+                ("submissions/accepted/none.py", ""),
+                ("submissions/accepted/mixed/a.py", ""),
+                ("submissions/accepted/mixed/b.rb", ""),
+                ("submissions/accepted/large.py", &"x".repeat(1025)),
+            ],
+            &[("accepted/large.py", "A1 A1")],
+        );
+        assert_eq!(
+            words[1..],
+            [
+                "accepted/large.py: unjudged: the source files have 1 KiB together; the problem \
+                 takes at most 1 KiB",
+                "accepted/mixed: unjudged: its files do not say its language; name it in \
+                 submissions.yaml or by their endings",
+                "accepted/none.py: unjudged: no compiler",
+            ]
+        );
+    }
+}
