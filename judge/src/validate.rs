@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use sandbox::{Bytes, LimitError, Limits};
 
+use crate::checker::{self, FlagError};
 use crate::language::{Factors, Host, Language, Table, Toolchain, Unavailable, UnknownLanguage};
 use crate::model::{Abi, Blob, Checker, LimitsSpec, Program, Submission, Test, Tokens};
 
@@ -204,6 +205,9 @@ pub enum Reason {
         /// Name of the test.
         name: String,
     },
+    /// Arguments that the checker does not have.
+    #[error(transparent)]
+    Flags(FlagError),
     /// Not a number that makes sense.
     #[error("{value} is not a number from 0 up")]
     Number {
@@ -239,7 +243,7 @@ impl<'a> Grounds<'a> {
         let program = self.program(language, files, entry.as_deref(), limits, "")?;
         arguments(args.iter(), "args")?;
         let check = self.check(checker)?;
-        check_tests(tests, &check)?;
+        check_tests(tests, args, &check)?;
         Ok(Plan { submission, program, check })
     }
 
@@ -320,13 +324,13 @@ fn granted(
     Ok(scaled)
 }
 
-fn check_tests(tests: &[Test], check: &Check<'_>) -> Result<(), Invalid> {
+fn check_tests(tests: &[Test], common: &[String], check: &Check<'_>) -> Result<(), Invalid> {
     if tests.len() > TESTS_MAX {
         return Err(Reason::TooMany { count: tests.len(), max: TESTS_MAX }.at("tests"));
     }
     let answered = tests.iter().any(|t| t.answer.is_some());
     for (i, test) in tests.iter().enumerate() {
-        let Test { name, input, answer, weight, group: _, checker_args } = test;
+        let Test { name, input, answer, weight, group: _, args, checker_args } = test;
         let at = |field: &str| format!("tests[{i}].{field}");
         regular(input, &at("input"))?;
         match (answer, check) {
@@ -340,9 +344,14 @@ fn check_tests(tests: &[Test], check: &Check<'_>) -> Result<(), Invalid> {
             (None, Check::Compare(_)) => {}
         }
         number(*weight, &at("weight"))?;
+        arguments(common.iter().chain(args), &at("args"))?;
         let first = match check {
             Check::Custom(jury) | Check::Interactive(jury) => jury.args,
-            Check::Compare(_) => &[],
+            Check::Compare(checker) => {
+                checker::with_args(checker, checker_args)
+                    .map_err(|e| Reason::Flags(e).at(at("checker_args")))?;
+                &[]
+            }
         };
         arguments(first.iter().chain(checker_args), &at("checker_args"))?;
     }
@@ -421,6 +430,7 @@ mod tests {
             answer: answer.map(Blob::from),
             weight: 1.0,
             group: None,
+            args: Vec::new(),
             checker_args: Vec::new(),
         }
     }

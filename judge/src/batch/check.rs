@@ -53,14 +53,19 @@ impl Batch<'_> {
         match (&self.plan.check, &self.jury) {
             (Check::Compare(checker), _) => match answer.read() {
                 Err(error) => Answer::fault(chain(&error)),
-                Ok(answer) => match checker::compare(checker, &answer, &output.bytes) {
-                    Some(comparison) => Answer {
-                        opinion: opinion(comparison.accepted),
-                        message: comparison.message,
-                        ..Answer::default()
-                    },
-                    None => Answer::default(),
-                },
+                Ok(answer) => {
+                    let checker = checker::with_args(checker, &test.checker_args).expect(
+                        "arguments that the checker does not have are refused when planned",
+                    );
+                    match checker::compare(&checker, &answer, &output.bytes) {
+                        Some(comparison) => Answer {
+                            opinion: opinion(comparison.accepted),
+                            message: comparison.message,
+                            ..Answer::default()
+                        },
+                        None => Answer::default(),
+                    }
+                }
             },
             (_, Some((jury, ready))) => {
                 let output: Arc<[u8]> = output.bytes.as_slice().into();

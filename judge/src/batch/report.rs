@@ -86,7 +86,8 @@ impl Report {
 fn share(submission: &Submission, tests: &[TestReport]) -> Option<f64> {
     let total: f64 = submission.tests.iter().map(|t| t.weight).sum();
     let weighed = submission.tests.iter().zip(tests);
-    let reached: f64 = weighed.map(|(t, r)| t.weight * r.score.unwrap_or(0.0)).sum();
+    let plain = |r: &TestReport| if r.verdict == Verdict::Accepted { 1.0 } else { 0.0 };
+    let reached: f64 = weighed.map(|(t, r)| t.weight * r.score.unwrap_or_else(|| plain(r))).sum();
     (total > 0.0).then_some(reached / total)
 }
 

@@ -53,7 +53,7 @@ impl Batch<'_> {
     /// The program alone, then the checker on what it wrote.
     fn plain(&self, test: &Test, cancel: &Cancel) -> Result<Ran, RunError> {
         let job = || {
-            let mut job = self.job();
+            let mut job = self.job(test);
             job.stdin = Stdin::Contents(test.input.contents());
             job
         };
@@ -87,7 +87,7 @@ impl Batch<'_> {
         let accepts = |o: &Outcome| decided(jury.abi, o).0.opinion == Opinion::Accepts;
         let once = || {
             let interactor = interactor(test, jury, ready, self.limits().wall);
-            interactive::talk(&*self.judge.sandbox, self.job(), interactor, &accepts, cancel)
+            interactive::talk(&*self.judge.sandbox, self.job(test), interactor, &accepts, cancel)
         };
         let talk = match once() {
             Err(error) if error.passing() && !cancel.is_cancelled() => once(),
@@ -119,8 +119,10 @@ impl Batch<'_> {
         rules::verdict(&Facts { termination, usage, limits, says_out_of_memory, opinion })
     }
 
-    fn job(&self) -> Job {
-        run_job(&self.plan.program, self.program, &self.plan.submission.args)
+    fn job(&self, test: &Test) -> Job {
+        let common = &self.plan.submission.args;
+        let args: Vec<String> = common.iter().chain(&test.args).cloned().collect();
+        run_job(&self.plan.program, self.program, &args)
     }
 
     fn report(&self, test: &Test, ran: Ran, queued: Instant) -> TestReport {
@@ -212,13 +214,9 @@ enum RunError {
     Talk(TalkError),
 }
 
+/// What the checker gave; a program that did not get to it has none.
 fn score(verdict: Verdict, answer: &Answer) -> Option<f64> {
-    match verdict {
-        Verdict::Accepted => Some(answer.score.unwrap_or(1.0)),
-        Verdict::WrongAnswer => Some(answer.score.unwrap_or(0.0)),
-        Verdict::InternalError | Verdict::Skipped => None,
-        _ => Some(0.0),
-    }
+    matches!(verdict, Verdict::Accepted | Verdict::WrongAnswer).then_some(answer.score).flatten()
 }
 
 fn cut(stream: Captured, keep: usize) -> (Blob, bool) {

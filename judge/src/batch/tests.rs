@@ -35,6 +35,7 @@ fn test(i: usize) -> Test {
         answer: Some("ok".into()),
         weight: 1.0,
         group: None,
+        args: Vec::new(),
         checker_args: Vec::new(),
     }
 }

@@ -57,7 +57,8 @@ pub struct TestReport {
     pub name: String,
     /// Its verdict.
     pub verdict: Verdict,
-    /// 0..=1 of its weight, or what the checker gave.
+    /// What the checker gave, if it gives scores; without one an accepted test counts as 1, any
+    /// other as 0.
     pub score: Option<f64>,
     /// CPU time of the program.
     pub cpu_ms: f64,
