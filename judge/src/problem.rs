@@ -33,7 +33,7 @@ pub use package::Error as PackageError;
 pub use program::Error as ProgramError;
 pub use time_limit::{Basis, Error as TimeLimitError, TimeLimit, TimeRule};
 pub use validator::Error as ValidatorError;
-pub use verify::{Judging, Row, Status, Verification, verify};
+pub use verify::{Row, Status, Verification, verify};
 
 use crate::model::{Checker, LimitsSpec, Report, SourceFile, Submission, Test, Verdict};
 use grading::Scorer;

@@ -547,6 +547,14 @@ mod tests {
             ("args: an argument holds a NUL", Box::new(|s| s.args = vec!["a\0".into()])),
             ("args: 50 KiB of arguments", Box::new(|s| s.args = vec!["a".repeat(51_300)])),
             (
+                "tests[1].args: an argument holds a NUL",
+                Box::new(|s| s.tests[1].args = vec!["a\0".into()]),
+            ),
+            (
+                "tests[0].checker_args: checker_args are given, but this checker takes none",
+                Box::new(|s| s.tests[0].checker_args = vec!["x".into()]),
+            ),
+            (
                 "limits: limit cpu is 0 s; it must be between",
                 Box::new(|s| s.limits.cpu_ms = Some(0)),
             ),

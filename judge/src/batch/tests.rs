@@ -441,6 +441,25 @@ fn weights_and_scores_make_the_score() {
 }
 
 #[test]
+fn a_test_may_have_its_own_arguments_and_checker_flags() {
+    let fake = Arc::new(Fake::new(|call| {
+        if !call.compile {
+            let own = if number(&call) == 1 { &["arg", "own"][..] } else { &["arg"] };
+            assert!(
+                call.job.argv.ends_with(&own.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>())
+            );
+        }
+        Ok(said("OK"))
+    }));
+    let mut submission = submission("c", 2, StopRule::RunAll);
+    submission.checker = Checker::Tokens(crate::model::Tokens::default());
+    submission.tests[1].args = vec!["own".into()];
+    submission.tests[1].checker_args = vec!["case_sensitive".into()];
+    let report = run(&fake, 1, &submission);
+    assert_eq!(report.tests.iter().map(|t| t.verdict).collect::<Vec<_>>(), [AC, WA]);
+}
+
+#[test]
 fn the_checker_sees_all_of_the_output_and_the_report_keeps_the_beginning() {
     let long = "x".repeat(200 << 10);
     let output = long.clone();

@@ -232,6 +232,16 @@ mod tests {
     }
 
     #[test]
+    fn the_table_knows_languages_by_the_codes_of_the_format() {
+        let table = crate::language::Table::builtin();
+        for (code, endings) in CODES {
+            if endings.iter().any(|e| table.by_extension(e).is_some()) {
+                assert!(table.get(code).is_ok(), "{code} is no alias in the table");
+            }
+        }
+    }
+
+    #[test]
     fn constants_are_replaced_and_other_braces_stay() {
         let constants = BTreeMap::from([
             ("n".to_owned(), "5".to_owned()),

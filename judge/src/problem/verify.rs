@@ -5,24 +5,39 @@
 
 use std::time::Duration;
 
-use sandbox::BoxedError;
+use sandbox::{BoxedError, Cancel};
 
 use super::expected::{Bound, Got};
 use super::time_limit::{Error, TimeLimit};
 use super::{Example, Problem, Version};
 use crate::model::{LimitsSpec, Report, StopRule, Submission, Verdict};
+use crate::{Judge, Observer};
 
 /// CPU time of a test while the limit is still to be derived: beyond what any accepted submission
 /// of a sane package takes, and short enough to wait for one that never ends.
 const GENEROUS: Duration = Duration::from_secs(60);
 
 /// Who judges the examples: the judge of this crate, or a script of a test.
-pub trait Judging {
-    /// Judges a submission of `example`.
-    ///
-    /// # Errors
-    /// When it cannot be judged as written, for example for want of its compiler.
+trait Judging {
     fn judge(&self, example: &Example, submission: &Submission) -> Result<Report, BoxedError>;
+}
+
+struct Watched<'a> {
+    judge: &'a Judge,
+    observer: &'a dyn Observer,
+    cancel: &'a Cancel,
+}
+
+impl Judging for Watched<'_> {
+    fn judge(&self, _: &Example, submission: &Submission) -> Result<Report, BoxedError> {
+        let report = self.judge.execute_batch(submission, self.observer, self.cancel)?;
+        // Half a report would be compared as if it were whole.
+        if self.cancel.is_cancelled() {
+            Err("the verification was withdrawn".into())
+        } else {
+            Ok(report)
+        }
+    }
 }
 
 /// What came of a package.
@@ -66,12 +81,19 @@ impl Verification {
     }
 }
 
-/// Verifies a package. `done` sees each row as soon as it is known.
+/// Verifies a package. `observer` watches the tests, `done` sees each row as soon as it is known.
+/// Once `cancel` is set, what is left is [`Status::Unjudged`].
 pub fn verify(
     problem: &Problem,
-    judging: &dyn Judging,
+    judge: &Judge,
+    observer: &dyn Observer,
+    cancel: &Cancel,
     done: &mut dyn FnMut(&Row),
 ) -> Verification {
+    run(problem, &Watched { judge, observer, cancel }, done)
+}
+
+fn run(problem: &Problem, judging: &dyn Judging, done: &mut dyn FnMut(&Row)) -> Verification {
     let mut run = Run { problem, judging, done, rows: Vec::new(), warnings: Vec::new() };
     let (first, rest): (Vec<_>, Vec<_>) =
         problem.examples.iter().partition(|e| e.expected.bounds(Bound::Lower));
@@ -260,7 +282,7 @@ mod tests {
     }
 
     /// Verifies a package of two tests, one a sample. Gives the result in words, and the runs.
-    fn run(
+    fn verified(
         files: &[(&str, &str)],
         does: &[(&'static str, &'static str)],
     ) -> (Vec<String>, Vec<(String, u64)>) {
@@ -281,7 +303,7 @@ mod tests {
         let problem = Problem::open(dir.path()).unwrap();
         let script = Script { does: does.to_vec(), runs: RefCell::default() };
         let mut seen = 0;
-        let found = verify(&problem, &script, &mut |_| seen += 1);
+        let found = super::run(&problem, &script, &mut |_| seen += 1);
         assert_eq!(seen, found.rows.len());
         let mut words = vec![match &found.time_limit {
             Ok(limit) => limit.to_string(),
@@ -306,7 +328,7 @@ mod tests {
 
     #[test]
     fn a_limit_is_derived_before_the_others_are_judged_under_it() {
-        let (words, runs) = run(
+        let (words, runs) = verified(
             &[("problem.yaml", "limits: {time_multiplier: 4, time_safety_margin: 3}")],
             &[
                 ("accepted/a.py", "A100 A300"),
@@ -335,7 +357,7 @@ mod tests {
 
     #[test]
     fn a_given_limit_holds_and_one_that_is_too_short_is_told() {
-        let (words, runs) = run(
+        let (words, runs) = verified(
             &[("problem.yaml", ""), (".timelimit", "1.5\n")],
             &[("accepted/a.py", "A100 A700"), ("accepted/b.py", "A100 A1600")],
         );
@@ -356,17 +378,17 @@ mod tests {
         let does = [("accepted/a.py", "A100 A100"), ("time_limit_exceeded/b.py", "A100 A1100")];
         let text =
             "time_limit_exceeded/b.py is too slow for the time limit, but not for 2 times it (2 s)";
-        let (words, runs) = run(&[("problem.yaml", "")], &does);
+        let (words, runs) = verified(&[("problem.yaml", "")], &does);
         assert_eq!(words[1..], ["accepted/a.py: ok", "time_limit_exceeded/b.py: ok", text]);
         assert_eq!(runs.iter().map(|(_, limit)| *limit).collect::<Vec<_>>(), [60_000, 2000, 1000]);
-        let (words, _) = run(&[LATEST], &does);
+        let (words, _) = verified(&[LATEST], &does);
         assert!(words[2].starts_with("time_limit_exceeded/b.py: time_limit_exceeded/b.py is too"));
     }
 
     #[test]
     fn without_an_accepted_submission_only_what_needs_no_limit_is_judged() {
         let does = [("accepted/a.py", "A100 A99000"), ("wrong_answer/b.py", "W1 W1")];
-        let (words, runs) = run(&[("problem.yaml", "")], &does);
+        let (words, runs) = verified(&[("problem.yaml", "")], &does);
         assert!(words[0].starts_with("no accepted submission ran to its end"), "{words:?}");
         assert_eq!(words[1..], ["accepted/a.py: got TLE, expected AC"]);
         assert_eq!(runs.len(), 1);
@@ -375,7 +397,7 @@ mod tests {
     #[test]
     fn the_latest_format_looks_at_every_test() {
         let rules = "'*/mixed.py':\n  sample: {permitted: [AC]}\n  secret/1: {required: [TLE]}\n";
-        let (words, _) = run(
+        let (words, _) = verified(
             &[LATEST, ("submissions/submissions.yaml", rules)],
             &[
                 ("accepted/a.py", "A100 A800"),
@@ -400,7 +422,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_judged_says_why() {
-        let (words, _) = run(
+        let (words, _) = verified(
             &[
                 ("problem.yaml", "limits: {code: 1}"),
                 (".timelimit", "1"),
