@@ -83,6 +83,7 @@ fn test(input: &str, answer: &str) -> Test {
         answer: Some(answer.into()),
         weight: 1.0,
         group: None,
+        args: Vec::new(),
         checker_args: Vec::new(),
     }
 }

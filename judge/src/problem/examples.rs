@@ -308,7 +308,7 @@ mod tests {
         assert_eq!(brute.expected.to_string(), "all AC or RTE or TLE, some RTE or TLE");
         assert!(!brute.expected.bounds(Bound::Lower) && !brute.expected.bounds(Bound::Upper));
         assert_eq!(other.expected.to_string(), "anything");
-        let text = "sample: all AC; secret/big: all AC or WA or TLE or RTE, some TLE; \
+        let text = "sample: all AC; secret/big: some TLE, score 1 to 2, the checker says \"no\"; \
                     all AC or WA or TLE, some TLE";
         assert_eq!(slow.expected.to_string(), text);
         let Rule { score, message, bound, .. } = &slow.expected.rules[1];

@@ -245,11 +245,20 @@ impl fmt::Display for Rule {
         if let Some(tests) = &self.tests {
             write!(f, "{tests}: ")?;
         }
-        write!(f, "all {}", codes(&self.permitted))?;
-        if self.required != Class::ALL && self.required != self.permitted {
-            write!(f, ", some {}", codes(&self.required))?;
+        let mut parts = Vec::new();
+        if self.permitted != Class::ALL {
+            parts.push(format!("all {}", codes(&self.permitted)));
         }
-        Ok(())
+        if self.required != Class::ALL && self.required != self.permitted {
+            parts.push(format!("some {}", codes(&self.required)));
+        }
+        match self.score {
+            Some((low, high)) if low == high => parts.push(format!("score {low}")),
+            Some((low, high)) => parts.push(format!("score {low} to {high}")),
+            None => {}
+        }
+        parts.extend(self.message.as_ref().map(|text| format!("the checker says {text:?}")));
+        if parts.is_empty() { f.write_str("anything") } else { f.write_str(&parts.join(", ")) }
     }
 }
 
