@@ -133,6 +133,7 @@ fn submission(language: &Language, source: Vec<u8>, program: &str) -> Submission
             answer: Some(Blob::from("Hello, World!\n")),
             weight: 1.0,
             group: None,
+            args: Vec::new(),
             checker_args: Vec::new(),
         }],
         limits: LimitsSpec {
