@@ -128,9 +128,14 @@ pub(crate) fn host() -> Host {
     Host { home: None, root: ROOT.path().to_owned() }
 }
 
+/// The languages that the tests' expectations are written for.
+pub(crate) fn table() -> Table {
+    Table::of(include_str!("fake.yaml"))
+}
+
 /// A judge over `fake` with its cache in `dir`.
 pub(crate) fn judge(fake: &Arc<Fake>, slots: usize, dir: &Path) -> Judge {
     let config = Config { slots, ..Config::new(dir.to_owned(), host()) };
     let sandbox: Arc<dyn Sandbox> = Arc::<Fake>::clone(fake);
-    Judge::new(sandbox, Arc::new(Table::builtin()), config).unwrap()
+    Judge::new(sandbox, Arc::new(table()), config).unwrap()
 }

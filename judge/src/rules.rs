@@ -44,9 +44,9 @@ const RULES: [Rule; 15] = [
     Rule { holds: |f| f.termination == Termination::OutputLimit, verdict: Verdict::OutputLimit },
     // Out of CPU time.
     Rule { holds: |f| f.termination == Termination::CpuLimit, verdict: Verdict::TimeLimit },
-    // Out of CPU time, seen only when the clock ran out.
+    // The clock ran out while it was busy: on a machine that gave it too little of a CPU.
     Rule {
-        holds: |f| f.termination == Termination::WallLimit && f.usage.cpu >= f.limits.cpu,
+        holds: |f| f.termination == Termination::WallLimit && busy(f),
         verdict: Verdict::TimeLimit,
     },
     // The clock ran out while it was idle.
@@ -73,6 +73,13 @@ const RULES: [Rule; 15] = [
     // Nothing is wrong.
     Rule { holds: |_| true, verdict: Verdict::Accepted },
 ];
+
+/// Whether a program computed for at least half of the time that it could have. One that waits
+/// for something that never comes uses next to nothing; one that computes is near its limit even
+/// where several share a CPU.
+fn busy(facts: &Facts<'_>) -> bool {
+    facts.usage.cpu * 2 >= facts.limits.cpu.min(facts.limits.wall)
+}
 
 /// The verdict on one run.
 pub(crate) fn verdict(facts: &Facts<'_>) -> Verdict {
@@ -119,8 +126,8 @@ mod tests {
         Row("out of memory", Termination::MemoryLimit, (2000, 4000, true), Opinion::Rejects, Verdict::MemoryLimit),
         Row("too much output", Termination::OutputLimit, (2000, 4000, true), Opinion::Rejects, Verdict::OutputLimit),
         Row("out of CPU time", Termination::CpuLimit, (999, 4000, true), Opinion::Rejects, Verdict::TimeLimit),
-        Row("busy until the clock ran out", Termination::WallLimit, (1000, 3001, true), Opinion::Rejects, Verdict::TimeLimit),
-        Row("idle until the clock ran out", Termination::WallLimit, (999, 3001, true), Opinion::Rejects, Verdict::IdlenessLimit),
+        Row("busy until the clock ran out", Termination::WallLimit, (500, 3001, true), Opinion::Rejects, Verdict::TimeLimit),
+        Row("idle until the clock ran out", Termination::WallLimit, (499, 3001, true), Opinion::Rejects, Verdict::IdlenessLimit),
         Row("ended after its CPU time", Termination::Signalled(9), (1001, 4000, true), Opinion::Rejects, Verdict::TimeLimit),
         Row("ended after the clock ran out", Termination::ForbiddenCall, (1000, 3001, true), Opinion::Rejects, Verdict::IdlenessLimit),
         Row("the runtime has no memory", Termination::Exited(3), (1000, 3000, true), Opinion::Rejects, Verdict::MemoryLimit),

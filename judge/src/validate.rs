@@ -441,7 +441,7 @@ mod tests {
     }
 
     fn with<T>(submission: &Submission, look: impl FnOnce(Result<Plan<'_>, Invalid>) -> T) -> T {
-        let (table, host) = (Table::builtin(), crate::fake::host());
+        let (table, host) = (crate::fake::table(), crate::fake::host());
         let grounds = Grounds { table: &table, host: &host, max_source: Bytes::kib(1) };
         look(grounds.plan(submission))
     }
@@ -666,7 +666,7 @@ mod tests {
 
     #[test]
     fn a_language_is_granted_its_factors_and_the_sum_stays_in_bounds() {
-        let mut language = Table::builtin().get("c").unwrap().clone();
+        let mut language = crate::fake::table().get("c").unwrap().clone();
         language.limits = Factors {
             cpu_factor: 2.0,
             cpu_extra_ms: 500,

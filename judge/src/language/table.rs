@@ -207,6 +207,12 @@ impl Table {
         Self(languages)
     }
 
+    /// A table of a test, which does not change with the data that users get.
+    #[cfg(test)]
+    pub(crate) fn of(text: &str) -> Self {
+        Self(read("test", text).unwrap())
+    }
+
     /// The built-in table, with the entries of the `*.yaml` files in `dir` (in the order of their
     /// names) in place of those of the same id, or added. A later entry takes over an alias.
     ///
