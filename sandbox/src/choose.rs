@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::isolate::{self, IsolateSandbox};
 use crate::native::{self, NativeSandbox};
 use crate::seam::{BoxedError, Engine, Sandbox};
 use crate::{Cancel, Job, Mount, Termination};
@@ -118,8 +119,15 @@ fn native(parts: &Parts) -> Result<Chosen, BoxedError> {
     Ok(Chosen { sandbox: Arc::new(checked(sandbox)?), why })
 }
 
-fn isolate(_parts: &Parts) -> Result<Chosen, BoxedError> {
-    Err("not built in".into())
+fn isolate(parts: &Parts) -> Result<Chosen, BoxedError> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut config = isolate::Config { mounts: parts.mounts.clone(), ..isolate::Config::new(path) };
+    if parts.boxes > 0 {
+        config.boxes = parts.boxes;
+    }
+    let sandbox = IsolateSandbox::new(config)?;
+    let why = format!("its self-check passes, {}", sandbox.features());
+    Ok(Chosen { sandbox: Arc::new(checked(sandbox)?), why })
 }
 
 /// The shortest self-check: a program runs and its exit code arrives. It exercises every step of a
