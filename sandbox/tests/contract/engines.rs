@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
-use sandbox::{Engine, Job, NativeSandbox, Sandbox, Stdin, native};
+use sandbox::{Engine, IsolateSandbox, Job, NativeSandbox, Sandbox, Stdin, isolate, native};
 
 use crate::invariants;
 use crate::programs::Programs;
@@ -66,7 +66,11 @@ pub(crate) fn new(engine: Engine) -> Result<Box<dyn Sandbox>, String> {
         Engine::Native => {
             Box::new(NativeSandbox::new(native::Config::default()).map_err(|e| chain(&e))?)
         }
-        Engine::Isolate => return Err("this build has none".to_owned()),
+        Engine::Isolate => {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            let config = isolate::Config::new(path);
+            Box::new(IsolateSandbox::new(config).map_err(|e| chain(&e))?)
+        }
     })
 }
 
