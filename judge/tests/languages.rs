@@ -1,5 +1,6 @@
 //! Every language of the table with the toolchains of this machine: six programs each, from a
-//! greeting to a memory hog, and what they must be judged as (`languages/cases.yaml`).
+//! greeting to a memory hog, and what they must be judged as (`languages/cases.yaml`). Where there
+//! is a folder `several`, it is one more greeting, of several files.
 //!
 //! The core tier always, the full tier with `EVALX_LANGUAGES=full`. A toolchain that is missing is
 //! a failure. Needs root; counted as ignored otherwise.
@@ -35,6 +36,9 @@ impl Cases {
     fn of(&self, language: &str) -> Expected {
         let mut expected = self.expect.clone();
         expected.extend(self.except.get(language).cloned().unwrap_or_default());
+        if Path::new(FOLDER).join(language).join("several").exists() {
+            expected.insert("several".to_owned(), Verdict::Accepted);
+        }
         expected
     }
 }
@@ -101,8 +105,10 @@ fn judged(
         let tier = if language.tier == Tier::Core { "core" } else { "full" };
         return Err(format!("{missing} (scripts/toolchains {tier})").into());
     }
-    let source = fs::read(find(&language.id, program)?)?;
-    let submission = submission(language, source, program);
+    let path = find(&language.id, program)?;
+    let files =
+        if path.is_dir() { files_below(&path)? } else { vec![(language.source.clone(), path)] };
+    let submission = submission(language, &files, program)?;
     let report = judge.execute_batch(&submission, &(), &Cancel::new()?)?;
     if report.verdict == expected { Ok(()) } else { Err(story(&report, expected)?.into()) }
 }
@@ -119,13 +125,37 @@ fn find(language: &str, program: &str) -> Result<PathBuf, Failed> {
     Err(format!("{folder:?} has no {program}").into())
 }
 
-fn submission(language: &Language, source: Vec<u8>, program: &str) -> Submission {
+/// Names and places of all files, in the order of their names.
+fn files_below(folder: &Path) -> Result<Vec<(String, PathBuf)>, Failed> {
+    let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.push((path.strip_prefix(folder)?.display().to_string(), path));
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn submission(
+    language: &Language,
+    files: &[(String, PathBuf)],
+    program: &str,
+) -> Result<Submission, Failed> {
     // Much, because others use this machine too; only what is meant to meet a limit does.
     let cpu_ms = if program == "cpu_loop" { 1_000 } else { 20_000 };
-    Submission {
+    let file = |(name, path): &(String, PathBuf)| {
+        fs::read(path).map(|c| SourceFile { name: name.clone(), contents: Blob::from(c) })
+    };
+    Ok(Submission {
         language: language.id.clone(),
-        files: vec![SourceFile { name: language.source.clone(), contents: Blob::from(source) }],
-        entry: None,
+        files: files.iter().map(file).collect::<Result<_, _>>()?,
+        entry: Some(language.source.clone()),
         args: Vec::new(),
         tests: vec![Test {
             name: program.to_owned(),
@@ -145,7 +175,7 @@ fn submission(language: &Language, source: Vec<u8>, program: &str) -> Submission
         },
         checker: Checker::default(),
         stop: StopRule::RunAll,
-    }
+    })
 }
 
 /// What happened, for whoever has to mend it.

@@ -1,0 +1,3 @@
+source "$(dirname "$0")/greet.sh"
+read -r name
+greet "$name"

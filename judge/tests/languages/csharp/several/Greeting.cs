@@ -1,0 +1,3 @@
+static class Greeting {
+    public static string Of(string name) => $"Hello, {name}!";
+}

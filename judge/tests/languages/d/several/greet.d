@@ -1,0 +1,5 @@
+module greet;
+
+string greet(string name) {
+    return "Hello, " ~ name ~ "!";
+}

@@ -1,0 +1,7 @@
+import greet;
+import std.stdio;
+import std.string;
+
+void main() {
+    writeln(greet.greet(readln().strip()));
+}

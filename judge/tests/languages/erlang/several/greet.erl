@@ -1,0 +1,5 @@
+-module(greet).
+-export([greet/1]).
+
+greet(Name) ->
+    ["Hello, ", Name, "!\n"].

@@ -1,0 +1,6 @@
+package greet
+
+// Greet greets.
+func Greet[T ~string](name T) string {
+	return "Hello, " + string(name) + "!"
+}

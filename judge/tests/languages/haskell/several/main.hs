@@ -1,0 +1,4 @@
+import Greet
+
+main :: IO ()
+main = getLine >>= putStrLn . greet

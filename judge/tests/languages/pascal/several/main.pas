@@ -1,0 +1,8 @@
+uses
+  greet;
+var
+  name: string;
+begin
+  readln(name);
+  say(name);
+end.

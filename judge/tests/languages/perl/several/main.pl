@@ -1,0 +1,4 @@
+use Greet;
+
+chomp(my $name = <STDIN>);
+print Greet::greet($name);

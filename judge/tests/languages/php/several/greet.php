@@ -1,0 +1,4 @@
+<?php
+function greet($name) {
+    return "Hello, $name!\n";
+}

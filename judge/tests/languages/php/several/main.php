@@ -1,0 +1,3 @@
+<?php
+require "greet.php";
+echo greet(trim(fgets(STDIN)));

@@ -1,0 +1,4 @@
+:- module(greet, [greet/1]).
+
+greet(Name) :-
+    format("Hello, ~s!~n", [Name]).

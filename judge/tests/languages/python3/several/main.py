@@ -1,0 +1,3 @@
+from lib.greet import greet
+
+print(greet(input()))
