@@ -29,19 +29,24 @@ pub(crate) enum Opened {
 const NEEDS_ROOT: &str = "needs root";
 const NOT_INSTALLED: &str = "isolate is not installed";
 
-/// Opens an engine for the suite. Where it must not be missing (`CI=true`), a skip is a failure,
-/// except that of an isolate that is not installed.
-pub(crate) fn open(engine: Engine, programs: &Arc<Programs>) -> Opened {
+/// Why an engine cannot be opened here, if so. Where it must not be missing (`CI=true`), a skip is
+/// a failure, except that of an isolate that is not installed.
+pub(crate) fn absent(engine: Engine) -> Option<Opened> {
     if engine == Engine::Isolate && !on_path("isolate") {
-        return Opened::Skipped(NOT_INSTALLED);
+        return Some(Opened::Skipped(NOT_INSTALLED));
     }
-    if !rustix::process::geteuid().is_root() {
-        let strict = std::env::var_os("CI").is_some_and(|v| v == "true");
-        return match strict {
-            true => Opened::Failed(format!("{NEEDS_ROOT}, and with CI=true nothing is skipped")),
-            false => Opened::Skipped(NEEDS_ROOT),
-        };
+    if rustix::process::geteuid().is_root() {
+        return None;
     }
+    let strict = std::env::var_os("CI").is_some_and(|v| v == "true");
+    Some(match strict {
+        true => Opened::Failed(format!("{NEEDS_ROOT}, and with CI=true nothing is skipped")),
+        false => Opened::Skipped(NEEDS_ROOT),
+    })
+}
+
+/// Opens an engine that is not absent.
+pub(crate) fn open(engine: Engine, programs: &Arc<Programs>) -> Opened {
     match new(engine) {
         Ok(sandbox) => {
             let mut rig = Rig::new(sandbox, Arc::clone(programs));

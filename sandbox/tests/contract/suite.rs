@@ -45,9 +45,11 @@ fn run(args: &Arguments) -> Result<ExitCode, Failed> {
     let mounts = invariants::mounts()?;
     let cases = Case::all()?.into_iter().map(|c| Item::Case(Arc::new(c)));
     let items: Vec<_> = cases.chain(scenarios::ALL.iter().map(Item::Scenario)).collect();
+    let absent = ENGINES.map(|engine| (engine, engines::absent(engine)));
     let wanted = |engine, item: &Item| {
         let trial = Trial::test(item.name(engine), || Ok(()));
-        !args.list && !args.is_filtered_out(&trial)
+        let there = absent.iter().any(|(e, why)| *e == engine && why.is_none());
+        there && !args.list && !args.is_filtered_out(&trial)
     };
     let mut to_build = BTreeMap::new();
     if items.iter().any(|item| ENGINES.iter().any(|e| wanted(*e, item))) {
@@ -59,10 +61,13 @@ fn run(args: &Arguments) -> Result<ExitCode, Failed> {
     // Something to leak: a descriptor that a careless engine hands on to its guests.
     let _canary = memfd_create("canary", MemfdFlags::empty())?;
     let programs = Arc::new(Programs::build(&to_build)?);
-    let engines = ENGINES.map(|engine| {
-        let opened = match items.iter().any(|item| wanted(engine, item)) {
-            true => engines::open(engine, &programs),
-            false => Opened::Unwanted,
+    let engines = absent.clone().map(|(engine, why)| {
+        let opened = match why {
+            Some(absent) => absent,
+            None if items.iter().any(|item| wanted(engine, item)) => {
+                engines::open(engine, &programs)
+            }
+            None => Opened::Unwanted,
         };
         (engine, opened)
     });
