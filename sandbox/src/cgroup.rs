@@ -92,6 +92,14 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// Memory of a run that is over and stays charged.
+    #[error("{held} are still charged to {path:?} after the last run ended")]
+    Held {
+        /// The group.
+        path: PathBuf,
+        /// How much.
+        held: Bytes,
+    },
     /// Processes that do not die.
     #[error("processes are still alive in {path:?} after they were killed")]
     Stuck {
@@ -191,7 +199,7 @@ impl Group {
     pub fn renew(&mut self) -> Result<(), Error> {
         match &mut self.0 {
             GroupKind::V2(g) => g.renew(),
-            GroupKind::V1(_) => Ok(()),
+            GroupKind::V1(g) => g.renew(),
         }
     }
 

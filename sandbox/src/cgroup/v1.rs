@@ -5,7 +5,8 @@
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -17,6 +18,16 @@ use crate::Bytes;
 /// Page cache of earlier runs that a group may keep: it is subtracted from the next run's account.
 /// Letting go of it costs half a millisecond (it waits for every CPU), so only when it is much.
 const CACHE_KEPT: u64 = 8 << 20;
+
+/// What the kernel's statistics may be off by: it adds up each CPU's share in batches
+/// (mm/memcontrol.c, MEMCG_CHARGE_BATCH).
+const BLUR: u64 = 1 << 20;
+
+/// How long memory of a dead run may stay charged.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// The kernel rounds it down to the largest it can count.
+const UNLIMITED: u64 = i64::MAX.cast_unsigned();
 
 /// The folders of this process.
 #[derive(Debug)]
@@ -73,9 +84,12 @@ pub(super) struct Group {
     memory_peak: File,
     memory_empty: File,
     oom: File,
+    stat: File,
     pids_max: File,
     pids_current: File,
     cpu: File,
+    /// What our own processes hold, as first seen.
+    idle: Option<u64>,
     start: Start,
 }
 
@@ -101,9 +115,11 @@ impl Group {
             memory_peak: File::open(memory, "memory.max_usage_in_bytes", rw)?,
             memory_empty: File::open(memory, "memory.force_empty", w)?,
             oom: File::open(memory, "memory.oom_control", r)?,
+            stat: File::open(memory, "memory.stat", r)?,
             pids_max: File::open(pids, "pids.max", w)?,
             pids_current: File::open(pids, "pids.current", r)?,
             cpu: File::open(cpuacct, "cpuacct.usage", r)?,
+            idle: None,
             start: Start::default(),
             dirs,
         })
@@ -113,12 +129,14 @@ impl Group {
         self.dirs.iter().map(|d| d.join("cgroup.procs")).collect()
     }
 
+    /// The agent arms the next box in this same group, and what the last guest held in the kernel
+    /// (System V segments, page tables) is freed behind its death: the guest's limit would hit us.
+    pub(super) fn renew(&self) -> Result<(), Error> {
+        self.limit_memory(UNLIMITED)
+    }
+
     pub(super) fn begin(&mut self, memory: Bytes, processes: u32) -> Result<(), Error> {
-        if self.memory_usage.number()? > CACHE_KEPT {
-            // Busy pages stay, and that is fine.
-            let _busy = self.memory_empty.try_write("0");
-        }
-        let resident = self.memory_usage.number()?;
+        let resident = self.settle()?;
         self.limit_memory(memory.0.saturating_add(resident))?;
         self.memory_peak.write("0")?;
         self.pids_max.write(&processes.to_string())?;
@@ -128,6 +146,33 @@ impl Group {
             oom_kills: self.oom.field("oom_kill")?,
         };
         Ok(())
+    }
+
+    /// Waits until the last run's memory is no longer charged, and says how much is. What its ipc
+    /// namespace held is freed by a worker of the kernel some milliseconds behind it
+    /// (ipc/namespace.c, free_ipc): taken for ours, it would be granted to the next guest on top
+    /// of its limit. Page cache is another matter: it makes room by itself.
+    fn settle(&mut self) -> Result<u64, Error> {
+        let deadline = Instant::now() + SETTLE;
+        loop {
+            let usage = self.memory_usage.number()?;
+            // The first time, nothing but our own processes has been here.
+            let idle = *self.idle.get_or_insert(usage);
+            if usage <= idle + BLUR {
+                return Ok(usage);
+            }
+            let files = self.stat.field("cache")?.saturating_sub(self.stat.field("shmem")?);
+            if files > CACHE_KEPT {
+                // Busy pages stay; they are looked at again.
+                let _busy = self.memory_empty.try_write("0");
+            } else if usage.saturating_sub(files) <= idle + BLUR {
+                return Ok(usage);
+            }
+            if Instant::now() >= deadline {
+                return Err(Error::Held { path: self.dirs[0].clone(), held: Bytes(usage) });
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// The limit may never exceed that of memory and swap together, so the order depends on the
