@@ -117,6 +117,21 @@ pub(crate) fn unshare(namespaces: rustix::thread::UnshareFlags) -> Result<(), Er
     unsafe { rustix::thread::unshare_unsafe(namespaces) }
 }
 
+/// Sets every signal back to its default. Exec keeps what is ignored (execve(2)), and this process
+/// was started with three ignored: `SIGPIPE` by the Rust runtime, 32 and 33 by the posix_spawn of
+/// glibc, which keeps them for its threads and would refuse them in its own sigaction.
+pub(crate) fn default_signals() {
+    // struct kernel_sigaction: handler, flags, restorer, mask; zero is SIG_DFL and no flags.
+    let default = [0u64; 4];
+    for signal in 1..=64 {
+        // SAFETY: the kernel reads `default`, which is as large as it takes the struct to be, and
+        // writes nothing back. It refuses SIGKILL and SIGSTOP, which cannot be ignored anyway.
+        unsafe {
+            libc::syscall(libc::SYS_rt_sigaction, signal, &raw const default, 0usize, 8usize)
+        };
+    }
+}
+
 /// Closes a descriptor that is known only by its number.
 pub(crate) fn close(fd: i32) {
     // SAFETY: called in a clone that is about to exec, for a standard stream that no value owns.

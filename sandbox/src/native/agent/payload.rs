@@ -46,6 +46,7 @@ pub(super) fn run(slot: &mut Slot, init: BorrowedFd<'_>, failed: BorrowedFd<'_>)
 /// While the box is armed.
 fn prepare(slot: &Slot) -> Result<(), Failure> {
     setsid().map_err(at(Step::Session))?;
+    sys::process::default_signals();
     sys::process::unshare(UnshareFlags::NEWCGROUP).map_err(at(Step::Group))?;
     write_at(slot.proc.as_fd(), c"self/oom_score_adj", b"1000")
         .map_err(at(Step::OutOfMemoryScore))?;
