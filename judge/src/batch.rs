@@ -99,6 +99,16 @@ pub enum Error {
     },
 }
 
+/// Whether a submission can be judged as written, on this host and before there is an engine:
+/// looks at files only.
+///
+/// # Errors
+/// The field at fault and the cure.
+pub fn check(submission: &Submission, table: &Table, config: &Config) -> Result<(), Error> {
+    let grounds = Grounds { table, host: &config.host, max_source: config.max_source };
+    grounds.plan(submission).map(|_| ()).map_err(Error::Invalid)
+}
+
 impl Judge {
     /// Opens the cache and removes what killed processes left in it.
     ///
