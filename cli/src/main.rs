@@ -1,3 +1,24 @@
 //! evalX on the command line.
 #![forbid(unsafe_code)]
-fn main() {}
+
+mod args;
+mod cases;
+mod checker;
+mod engine;
+mod exit;
+mod interrupt;
+mod limits;
+mod output;
+mod progress;
+mod report;
+mod source;
+mod units;
+mod verb;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Before anything else: the native engine starts this binary again as the agent of a slot.
+    sandbox::agent::enter_if_asked();
+    args::parse(std::env::args_os()).map_or_else(|exit| exit, verb::run).into()
+}

@@ -1,0 +1,129 @@
+//! Opens the machine: the language table, the engine that runs the boxes, the judge over both.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use anyhow::{Context as _, anyhow};
+use judge::language::{Host, Language, Table};
+use judge::model::SourceFile;
+use judge::{Config, Invalid, Judge, Reason};
+use sandbox::{Choice, Chosen, Engine, Mount, Parts, Sandbox};
+
+use crate::args::{EngineName, Machine};
+use crate::exit::Failure;
+use crate::output::Voice;
+
+/// A machine that can judge.
+#[derive(Debug)]
+pub(crate) struct Station {
+    /// Runs the boxes.
+    pub(crate) sandbox: Arc<dyn Sandbox>,
+    /// Why this engine.
+    pub(crate) why: String,
+    /// From a submission to a report.
+    pub(crate) judge: Judge,
+}
+
+impl Machine {
+    /// The languages.
+    pub(crate) fn table(&self) -> Result<Arc<Table>, Failure> {
+        let table = match &self.languages {
+            None => Table::builtin(),
+            Some(dir) => Table::extended(dir)
+                .with_context(|| format!("cannot read --languages {dir:?}"))
+                .map_err(Failure::usage)?,
+        };
+        Ok(Arc::new(table))
+    }
+
+    /// How the judge is made: where toolchains are, what is kept and how much runs at once.
+    pub(crate) fn config(&self) -> Config {
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        let config = Config::new(self.cache_dir.clone(), Host::new(home));
+        Config { slots: self.slots(), ..config }
+    }
+
+    /// How many boxes run at once.
+    pub(crate) fn slots(&self) -> usize {
+        // Knows affinity and the CPU quota of the control group.
+        self.slots.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+    }
+
+    /// Chooses an engine and opens the judge. Everything that could be wrong with the input has
+    /// been said before: this is where the machine starts to change.
+    pub(crate) fn open(&self, table: &Arc<Table>, voice: Voice) -> Result<Station, Failure> {
+        let Chosen { sandbox, why } = sandbox::choose(self.choice(), &self.parts(table))
+            .context("cannot judge on this machine (`evalx doctor` tells more)")
+            .map_err(Failure::judge)?;
+        voice.detail(&format!("engine {}: {why}", sandbox.engine()));
+        let judge = Judge::new(Arc::clone(&sandbox), Arc::clone(table), self.config())
+            .map_err(|error| refused(error).context(format!("--cache-dir {:?}", self.cache_dir)))?;
+        Ok(Station { sandbox, why, judge })
+    }
+
+    /// The engine asked for.
+    pub(crate) fn choice(&self) -> Choice {
+        match self.engine {
+            EngineName::Auto => Choice::Auto,
+            EngineName::Native => Choice::Only(Engine::Native),
+            EngineName::Isolate => Choice::Only(Engine::Isolate),
+        }
+    }
+
+    /// What an engine is made of. Every toolchain found is mounted, since a box cannot get more
+    /// mounts later; an interactive problem takes two boxes a slot.
+    pub(crate) fn parts(&self, table: &Table) -> Parts {
+        let host = self.config().host;
+        let found = table.iter().filter_map(|language| language.locate(&host).ok());
+        let mut mounts: Vec<Mount> = found.flat_map(|toolchain| toolchain.mounts).collect();
+        mounts.sort();
+        mounts.dedup();
+        Parts { mounts, boxes: u32::try_from(self.slots().saturating_mul(2)).unwrap_or(u32::MAX) }
+    }
+}
+
+/// The language of a submission: the one named, else the one that a file's extension tells.
+pub(crate) fn language<'t>(
+    table: &'t Table,
+    named: Option<&str>,
+    files: &[SourceFile],
+) -> Result<&'t Language, Failure> {
+    if let Some(name) = named {
+        return table.get(name).map_err(Failure::usage);
+    }
+    guess(table, files).ok_or_else(|| {
+        let names: Vec<_> = files.iter().map(|f| f.name.as_str()).collect();
+        let names = names.join(", ");
+        let cure = "name it with --lang (`evalx languages` lists them)";
+        Failure::usage(anyhow!("cannot tell the language of {names}; {cure}"))
+    })
+}
+
+/// A submission or cache that the judge does not take. A toolchain that is not here, or broken, is
+/// no fault of who typed the command.
+pub(crate) fn refused(error: judge::Error) -> Failure {
+    match error {
+        judge::Error::Invalid(Invalid { field, reason }) => {
+            let failure = match *reason {
+                Reason::Unavailable(missing) => Failure::judge(missing),
+                reason => Failure::usage(reason),
+            };
+            match field.split(['[', '.']).next() {
+                // The command line has no fields; these reasons say themselves what they are of.
+                Some("language" | "limits" | "entry") => failure,
+                Some("files") => failure.context("source".to_owned()),
+                _ => failure.context(field),
+            }
+        }
+        error @ judge::Error::Toolchain(_) => Failure::judge(error),
+        error @ (judge::Error::Checker { .. }
+        | judge::Error::Cache(_)
+        | judge::Error::Versions { .. }) => Failure::usage(error),
+    }
+}
+
+fn guess<'t>(table: &'t Table, files: &[SourceFile]) -> Option<&'t Language> {
+    files.iter().find_map(|f| table.by_extension(f.name.rsplit_once('.')?.1))
+}

@@ -1,0 +1,29 @@
+//! The verbs, one file each.
+
+pub(crate) mod completions;
+pub(crate) mod doctor;
+pub(crate) mod judge;
+pub(crate) mod languages;
+pub(crate) mod man;
+pub(crate) mod run;
+pub(crate) mod verify;
+
+use crate::args::{Cli, Verb};
+use crate::exit::Exit;
+use crate::output::{self, Voice};
+
+/// Runs what was asked for; what went wrong is printed here, once.
+pub(crate) fn run(cli: Cli) -> Exit {
+    let Cli { manners, verb } = cli;
+    let voice = Voice::new(manners);
+    let result = match verb {
+        Verb::Judge(args) => judge::run(&args, voice),
+        Verb::Verify(args) => verify::run(&args, voice),
+        Verb::Run(args) => run::run(*args, voice),
+        Verb::Languages(args) => languages::run(&args, voice),
+        Verb::Doctor(args) => doctor::run(&args, voice),
+        Verb::Completions(args) => completions::run(args),
+        Verb::Man(args) => man::run(args),
+    };
+    result.unwrap_or_else(|failure| output::failure(&failure))
+}
