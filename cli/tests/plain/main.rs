@@ -1,0 +1,9 @@
+//! The built binary, as far as it gets without root: help, messages, bad input, manners.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod bad_input;
+mod golden;
+mod manners;
+#[path = "../scene/mod.rs"]
+mod scene;
