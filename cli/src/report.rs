@@ -166,7 +166,7 @@ fn summary(report: &Report) -> String {
 }
 
 /// A score without the noise of binary fractions.
-fn short(score: f64) -> String {
+pub(crate) fn short(score: f64) -> String {
     let text = format!("{score:.4}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

@@ -105,7 +105,7 @@ fn show(rows: &[Row]) -> String {
     let mut table = report::empty(&["id", "name", "version", "aliases"]);
     for Row { id, name, version, unavailable, aliases } in rows {
         let state = match (version, unavailable) {
-            (Some(version), _) => report::brief(version),
+            (Some(version), _) => number(version).to_owned(),
             (None, Some(reason)) => styled(DIM, reason),
             (None, None) => String::new(),
         };
@@ -115,4 +115,34 @@ fn show(rows: &[Row]) -> String {
         table.add_row([id.clone(), name.clone(), state, words]);
     }
     report::trimmed(&table)
+}
+
+/// The number in a toolchain's version line: the first one with a dot, else the first.
+fn number(version: &str) -> &str {
+    let part = |c: char| c.is_ascii_digit() || c == '.';
+    let numbers = || {
+        let runs = version.split(|c| !part(c)).map(|run| run.trim_matches('.'));
+        runs.filter(|run| !run.is_empty())
+    };
+    numbers().find(|run| run.contains('.')).or_else(|| numbers().next()).unwrap_or(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_is_found_in_what_toolchains_say() {
+        for (line, expected) in [
+            ("g++ (Debian 12.2.0-14+deb12u1) 12.2.0", "12.2.0"),
+            ("go version go1.26.8 linux/amd64", "1.26.8"),
+            ("This is perl 5, version 36, subversion 0 (v5.36.0) built for", "5.36.0"),
+            ("GNU bash, version 5.2.15(1)-release", "5.2.15"),
+            ("Erlang/OTP 25", "25"),
+            ("Version 4.8.4.", "4.8.4"),
+            ("none", "none"),
+        ] {
+            assert_eq!(number(line), expected);
+        }
+    }
 }

@@ -18,7 +18,7 @@ use crate::exit::{self, Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::output::{self, BOLD, DIM, Voice, clean, mark, styled, verdict_padded};
 use crate::progress::Progress;
-use crate::report::{brief, time};
+use crate::report::{brief, short, time};
 
 /// Judge the example submissions of problem packages and compare with what is expected
 ///
@@ -241,11 +241,12 @@ fn show(line: &Line, width: usize) -> String {
         (Compared::Skipped, _) => (styled(DIM, "-"), styled(DIM, "skipped")),
     };
     let figures = got.as_ref().map_or_else(String::new, |got| {
-        let Got { verdict, score: _, cpu_ms, memory_bytes } = got;
+        let Got { verdict, score, cpu_ms, memory_bytes } = got;
         let memory = Bytes(*memory_bytes).to_string();
-        format!("{}  {:>8}  {memory:>9}  ", verdict_padded(*verdict), time(*cpu_ms))
+        let score = score.map_or_else(String::new, |s| format!("score {}  ", short(s)));
+        format!("{}  {:>8}  {memory:>9}  {score}", verdict_padded(*verdict), time(*cpu_ms))
     });
-    let text = format!("  {head} {path:width$}  {:10} {figures}{reason}", clean(language));
+    let text = format!("  {head} {path:width$}  {:11} {figures}{reason}", clean(language));
     format!("{}\n", text.trim_end())
 }
 
