@@ -93,30 +93,19 @@ impl Pool {
         Self { ids, state: Mutex::new(state), back: Condvar::new(), locks, tree }
     }
 
-    /// A box of our own; waits for one when all are in use by other threads.
+    /// A box of our own, in a new control group: what the kernel frees behind a run's death is
+    /// charged to the old one. Waits when all boxes are in use by other threads.
     pub(super) fn take(&self, cancel: &Cancel) -> Result<Slot, Error> {
-        let mut state = self.state();
-        loop {
-            if let Some(slot) = state.free.pop_front() {
-                state.out += 1;
-                return Ok(slot);
+        let mut slot = self.own(cancel)?;
+        match self.group(slot.id) {
+            Ok(group) => {
+                slot.group = group;
+                Ok(slot)
             }
-            if let Some(id) = state.untried.next() {
-                let Some(lock) = Lock::try_take(&self.locks, id)? else { continue };
-                let slot = Slot { id, group: self.group(id)?, _lock: lock };
-                state.out += 1;
-                return Ok(slot);
+            Err(e) => {
+                self.postpone(slot);
+                Err(e)
             }
-            if state.out == 0 {
-                let quarantined = state.quarantined.len();
-                return Err(Error::Exhausted { ids: self.ids.clone(), quarantined });
-            }
-            if cancel.is_cancelled() {
-                return Err(Error::Cancelled);
-            }
-            // Bounded, because a cancel does not signal `back`.
-            let waited = self.back.wait_timeout(state, Duration::from_millis(20));
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -127,19 +116,21 @@ impl Pool {
         for id in self.ids.clone().filter(|id| self.locks.join(id.to_string()).exists()) {
             if let Some(lock) = Lock::try_take(&self.locks, id)? {
                 state.out += 1;
-                slots.push(Slot { id, group: self.group(id)?, _lock: lock });
+                slots.push(Slot { id, group: None, _lock: lock });
             }
         }
         Ok(slots)
     }
 
-    /// A box that is clean again; the next to be taken, because its group is warm.
-    pub(super) fn give_back(&self, slot: Slot) {
+    /// A box that is clean again; the next to be taken.
+    pub(super) fn give_back(&self, mut slot: Slot) {
+        slot.group = None;
         self.come_back(|state| state.free.push_front(slot));
     }
 
     /// A box that someone else's isolate is busy in: the last to be tried again.
-    pub(super) fn postpone(&self, slot: Slot) {
+    pub(super) fn postpone(&self, mut slot: Slot) {
+        slot.group = None;
         self.come_back(|state| state.free.push_back(slot));
     }
 
@@ -156,6 +147,33 @@ impl Pool {
     /// How many ids there are.
     pub(super) fn len(&self) -> usize {
         self.ids.len()
+    }
+
+    /// An id that nobody else has.
+    fn own(&self, cancel: &Cancel) -> Result<Slot, Error> {
+        let mut state = self.state();
+        loop {
+            if let Some(slot) = state.free.pop_front() {
+                state.out += 1;
+                return Ok(slot);
+            }
+            if let Some(id) = state.untried.next() {
+                let Some(lock) = Lock::try_take(&self.locks, id)? else { continue };
+                let slot = Slot { id, group: None, _lock: lock };
+                state.out += 1;
+                return Ok(slot);
+            }
+            if state.out == 0 {
+                let quarantined = state.quarantined.len();
+                return Err(Error::Exhausted { ids: self.ids.clone(), quarantined });
+            }
+            if cancel.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            // Bounded, because a cancel does not signal `back`.
+            let waited = self.back.wait_timeout(state, Duration::from_millis(20));
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 
     fn come_back(&self, put: impl FnOnce(&mut State)) {

@@ -122,7 +122,6 @@ impl Run<'_> {
         let group = match group {
             None => None,
             Some(group) => {
-                group.renew().map_err(Error::Group)?;
                 let memory = Bytes(self.limits.memory.0 + self.overhead.memory.0);
                 group.begin(memory, self.limits.processes, RESIDENTS).map_err(Error::Group)?;
                 Some(&*group)
