@@ -15,6 +15,7 @@ use rustix::mount::{MountPropagationFlags, MoveMountFlags, mount_change, move_mo
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 use rustix::thread::UnshareFlags;
 
+use super::process::default_signals;
 use super::seccomp;
 use crate::native::filter::Op;
 
@@ -154,7 +155,7 @@ impl Plan<'_> {
     }
 
     fn prepare(&self) -> Result<(), Failure> {
-        reset_signals();
+        default_signals();
         rustix::process::setsid().map_err(failed("start a session"))?;
         if self.launch.mortal {
             // isolate takes SIGTERM for the wish to kill the box, and does so. Its own PDEATHSIG
@@ -260,21 +261,6 @@ fn block_signals() -> libc::sigset_t {
 fn restore_signals(mask: &libc::sigset_t) {
     // SAFETY: `mask` is borrowed for the call; no old set is asked for.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, mask, ptr::null_mut()) };
-}
-
-/// Sets every signal back to its default. An exec keeps what is ignored (execve(2)): Rust ignores
-/// SIGPIPE, and the posix_spawn of glibc leaves 32 and 33 ignored, which its own sigaction refuses
-/// to change.
-fn reset_signals() {
-    // struct kernel_sigaction: handler, flags, restorer, mask; zero is SIG_DFL and no flags.
-    let default = [0u64; 4];
-    for signal in 1..=64 {
-        // SAFETY: the kernel reads `default`, which is as large as the struct, and writes nothing
-        // back. Without CLONE_SIGHAND the child's dispositions are its own.
-        unsafe {
-            libc::syscall(libc::SYS_rt_sigaction, signal, &raw const default, 0usize, 8usize)
-        };
-    }
 }
 
 fn last() -> Errno {
