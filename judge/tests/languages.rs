@@ -54,10 +54,14 @@ fn main() {
     let judge = (root && !args.list).then(|| Arc::new(open(&table, &host, cache.path())));
     let cases = fs::read_to_string(Path::new(FOLDER).join("cases.yaml")).expect("cases.yaml");
     let cases: Cases = yaml::from_str(&cases).expect("cases.yaml holds cases");
-    let mut trials = vec![Trial::test("every_folder_is_a_language", {
+    let of_table = |name: &str, case: fn(&Table) -> Result<(), Failed>| {
         let table = Arc::clone(&table);
-        move || every_folder_is_a_language(&table)
-    })];
+        Trial::test(name, move || case(&table))
+    };
+    let mut trials = vec![
+        of_table("every_folder_is_a_language", every_folder_is_a_language),
+        of_table("the_ids_of_judge0_that_others_rely_on_are_known", ids_of_judge0),
+    ];
     for language in table.iter().filter(|l| full || l.tier == Tier::Core) {
         for (program, expected) in cases.of(&language.id) {
             let (judge, language, host) = (judge.clone(), language.clone(), host.clone());
@@ -92,6 +96,36 @@ fn every_folder_is_a_language(table: &Table) -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+fn ids_of_judge0(table: &Table) -> Result<(), Failed> {
+    let ids = [
+        ("c", "4"), // Java in Extra CE, but CE holds
+        ("c", "50"),
+        ("cpp17", "54"),
+        ("cpp17", "105"),
+        ("java", "62"),
+        ("java", "91"),
+        ("javascript", "63"),
+        ("javascript", "102"),
+        ("python3", "71"),
+        ("python3", "100"),
+        ("python3", "113"),
+        ("go", "60"),
+        ("rust", "73"),
+        ("typescript", "74"),
+        ("sql", "82"),
+    ];
+    for (language, id) in ids {
+        let found = &table.get(id)?.id;
+        if found != language {
+            return Err(format!("{id} is {found} and not {language}").into());
+        }
+    }
+    match table.get("70") {
+        Ok(found) => Err(format!("70 is Python 2, not {}", found.id).into()),
+        Err(_) => Ok(()),
+    }
 }
 
 fn judged(
