@@ -16,7 +16,7 @@ test: ## Install what the tests need (as root), then run everything
 
 test-languages: ## Install every toolchain (as root), then test every language
 	scripts/toolchains full
-	EVALX_LANGUAGES=full $(CARGO) test -p judge --test languages
+	EVALX_TEST_TIER=full $(CARGO) test -p judge --test languages
 
 check: ## Format and lints, as CI wants them
 	$(CARGO) fmt --all --check

@@ -2,7 +2,7 @@
 //! greeting to a memory hog, and what they must be judged as (`languages/cases.yaml`). Where there
 //! is a folder `several`, it is one more greeting, of several files.
 //!
-//! The core tier always, the full tier with `EVALX_LANGUAGES=full`. A toolchain that is missing is
+//! The core tier always, the full tier with `EVALX_TEST_TIER=full`. A toolchain that is missing is
 //! a failure. Needs root; counted as ignored otherwise.
 
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ fn main() {
     sandbox::agent::enter_if_asked();
     let args = Arguments::from_args();
     let root = rustix::process::geteuid().is_root();
-    let full = std::env::var_os("EVALX_LANGUAGES").is_some_and(|tier| tier == "full");
+    let full = std::env::var_os("EVALX_TEST_TIER").is_some_and(|tier| tier == "full");
     let table = Arc::new(Table::builtin());
     let host = Host::new(std::env::home_dir());
     let cache = tempfile::tempdir().expect("a folder for the cache");
