@@ -80,7 +80,8 @@ impl Machine {
         let mut mounts: Vec<Mount> = found.flat_map(|toolchain| toolchain.mounts).collect();
         mounts.sort();
         mounts.dedup();
-        Parts { mounts, boxes: u32::try_from(self.slots().saturating_mul(2)).unwrap_or(u32::MAX) }
+        let warm = self.slots();
+        Parts { mounts, boxes: u32::try_from(warm.saturating_mul(2)).unwrap_or(u32::MAX), warm }
     }
 }
 

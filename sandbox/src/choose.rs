@@ -44,6 +44,8 @@ pub struct Parts {
     pub mounts: Vec<Mount>,
     /// Boxes that may exist at once; 0 leaves it to the engine.
     pub boxes: u32,
+    /// Boxes to be prepared at once, side by side; 0 leaves it to the first runs.
+    pub warm: usize,
 }
 
 /// An engine that passed its check.
@@ -115,6 +117,7 @@ fn native(parts: &Parts) -> Result<Chosen, BoxedError> {
         config.boxes = parts.boxes;
     }
     let sandbox = NativeSandbox::new(config)?;
+    sandbox.warm_up(parts.warm)?;
     let why = format!("its self-check passes, with cgroup {}", sandbox.cgroup_version());
     Ok(Chosen { sandbox: Arc::new(checked(sandbox)?), why })
 }

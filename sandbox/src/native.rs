@@ -134,7 +134,9 @@ impl NativeSandbox {
     /// # Errors
     /// The step that failed in a new slot.
     pub fn warm_up(&self, count: usize) -> Result<(), Error> {
-        for _ in self.lock().idle.len()..count {
+        // Not in the loop's head, where it would stay locked for the whole loop.
+        let idle = self.lock().idle.len();
+        for _ in idle..count {
             let Some(number) = self.lock().unused.pop() else { break };
             let slot = self.start(number)?;
             self.lock().idle.push(slot);

@@ -128,7 +128,11 @@ impl Slot {
                 drop(ours);
                 let init = pidfd.try_clone().map_err(|_| at(Step::CloneInit)(Errno::MFILE))?;
                 let armed = Reply::Armed { request: theirs, init: pidfd };
-                armed.send(worker).map_err(at(Step::Receive))?;
+                if let Err(errno) = armed.send(worker) {
+                    // Reaped here, or it would be left to whoever is pid 1 of the worker's.
+                    end(&init)?;
+                    return Err(at(Step::Receive)(errno));
+                }
                 Ok(init)
             }
         }
@@ -138,10 +142,7 @@ impl Slot {
     fn watch(&self, worker: BorrowedFd<'_>, init: OwnedFd) -> Result<Option<Arm>, Failure> {
         let mut fds = [PollFd::new(&worker, PollFlags::IN)];
         rustix::io::retry_on_intr(|| poll(&mut fds, None)).map_err(at(Step::Receive))?;
-        // Its exit means that the kernel has reaped every process of the box (pid_namespaces(7)).
-        // Dead already is as good as killed.
-        let _dead = pidfd_send_signal(&init, Signal::KILL);
-        wait_any().map_err(at(Step::Reap))?;
+        end(&init)?;
         let next = self.next(worker)?;
         if next.is_some() {
             for target in WORK.map(|(_, target)| target).into_iter().chain(["/box", "/proc", WHOLE])
@@ -151,6 +152,14 @@ impl Slot {
         }
         Ok(next)
     }
+}
+
+/// Kills and reaps a box's init. Its exit means that the kernel has reaped every process of the box
+/// (pid_namespaces(7)).
+fn end(init: &OwnedFd) -> Result<(), Failure> {
+    // Dead already is as good as killed.
+    let _dead = pidfd_send_signal(init, Signal::KILL);
+    wait_any().map(|_| ()).map_err(at(Step::Reap))
 }
 
 /// Mounts the work file system and its folders.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
+use rustix::thread::sched_getaffinity;
 use rustix::time::Timespec;
 
 use super::slot::{Armed, Slot, SlotError, StepError, step};
@@ -77,10 +78,11 @@ pub(super) fn watch(
     })
 }
 
-/// How many CPUs the guest can burn at once.
+/// How many CPUs the guest can burn at once. Affinity alone: a quota only makes it fewer, and
+/// reading that costs more than a look too many.
 fn usable_cpus(processes: u32) -> u32 {
-    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    u32::try_from(cpus).unwrap_or(u32::MAX).min(processes).max(1)
+    let cpus = sched_getaffinity(None).map_or(1, |set| set.count());
+    cpus.min(processes).max(1)
 }
 
 struct Watch<'a> {
