@@ -23,7 +23,8 @@ check: ## Format and lints, as CI wants them
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 bench: ## Print the figures of SPEC.md beside a bare process, from one run
-	$(CARGO) bench --locked
+	$(CARGO) bench --locked -p sandbox --bench overhead
+	$(CARGO) bench --locked -p evalx --bench judge
 
 deny: ## Licences, advisories and duplicates of the dependencies (needs cargo-deny)
 	cargo deny check
