@@ -37,6 +37,7 @@ use workdir::{Owner, Work};
 
 use crate::cgroup::Tree;
 use crate::choose::chain;
+use crate::collect;
 use crate::native::filter::{self, Op};
 use crate::{
     Artefact, Bytes, Cancel, Compiled, Engine, Job, Limits, Mount, Outcome, Sandbox, Termination,
@@ -102,7 +103,7 @@ pub struct IsolateSandbox {
 }
 
 /// What is made of a work folder once its box is dead.
-type Make<'a, T> = &'a dyn Fn(&Work, Termination) -> Result<T, workdir::Error>;
+type Make<'a, T> = &'a dyn Fn(&Work, Termination) -> Result<T, collect::Error>;
 
 /// A run that is over.
 struct Finished<T> {
@@ -248,8 +249,8 @@ impl IsolateSandbox {
         let doubtful = not_started(&ran, &job.argv);
         let mut outcome =
             self.outcome(ran, &job.limits).map_err(|source| Error::Verdict { id, source })?;
-        outcome.files = work.collect(&job.collect).map_err(Error::Work)?;
-        let made = make(&work, outcome.termination).map_err(Error::Work)?;
+        outcome.files = collect::files(work.mount(), &job.collect);
+        let made = make(&work, outcome.termination).map_err(Error::Collect)?;
         let doubtful = doubtful && outcome.termination == Termination::Exited(NOT_STARTED);
         Ok(Finished { outcome, made, doubtful })
     }
@@ -372,8 +373,9 @@ impl Sandbox for IsolateSandbox {
 
     fn compile(&self, job: Job, into: &Path, cancel: &Cancel) -> Result<Compiled, crate::Error> {
         job.check().map_err(crate::Error::Job)?;
+        let budget = job.limits.disk;
         let gather = |work: &Work, termination: Termination| match termination {
-            Termination::Exited(0) => work.copy_into(into).map(Some),
+            Termination::Exited(0) => collect::tree(work.mount(), into, budget).map(Some),
             _ => Ok(None),
         };
         let (outcome, bytes) = self.execute(job, cancel, &gather).map_err(failed)?;

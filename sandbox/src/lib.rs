@@ -10,6 +10,7 @@ mod artefact;
 mod cancel;
 pub mod cgroup;
 mod choose;
+mod collect;
 pub mod isolate;
 mod job;
 mod limits;

@@ -7,7 +7,6 @@
 
 pub mod agent;
 mod check;
-mod collect;
 pub(crate) mod filter;
 mod run;
 mod slot;
@@ -22,6 +21,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::cgroup::{self, Tree, Version};
+use crate::collect;
 use crate::seam::{Engine, Sandbox};
 use crate::{Artefact, Cancel, Compiled, Job, Mount, Outcome, Termination};
 pub use check::{Probe, probes};
@@ -223,7 +223,9 @@ impl Sandbox for NativeSandbox {
         job.check().map_err(crate::Error::Job)?;
         let budget = job.limits.disk;
         let gather = |outcome: &Outcome, work: &work::WorkFs| match outcome.termination {
-            Termination::Exited(0) => collect::tree(work, into, budget).map(Some),
+            Termination::Exited(0) => {
+                collect::tree(work.mount(), into, budget).map(Some).map_err(SlotError::Artefact)
+            }
             _ => Ok(None),
         };
         let (outcome, bytes) = self.once(job, cancel, gather).map_err(failed)?;

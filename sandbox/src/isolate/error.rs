@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::{argv, boxes, command, layout, probe, run, streams, verdict, workdir};
 use crate::Termination;
+use crate::collect;
 use crate::native::filter;
 
 /// Why the engine cannot be made, or the step of a run that failed.
@@ -52,6 +53,9 @@ pub enum Error {
     /// The work folder.
     #[error("the work folder failed")]
     Work(#[source] workdir::Error),
+    /// What a compiler left.
+    #[error("the artefact cannot be taken out of the box")]
+    Collect(#[source] collect::Error),
     /// `--init` or `--cleanup` could not be run.
     #[error("box {id} failed")]
     Command {

@@ -2,31 +2,24 @@
 //! inodes. It is a detached mount (`fsmount(2)`): only isolate's private mount namespace attaches
 //! it, so it is gone with the run whatever ends us, and this process reaches it by descriptor.
 //!
-//! Everything here happens before the guest exists or after its last process is gone, so nothing
-//! changes under our feet; names that the guest made are opened without following links.
+//! Everything here happens before the guest exists, so nothing changes under our feet.
 
-use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, ResolveFlags, SeekFrom, Uid, chmodat, chownat,
-    fstat, mkdirat, openat, openat2, seek, statat,
-};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid, chmodat, chownat, mkdirat, openat, statat};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount,
     fsopen,
 };
 
-use crate::{Collect, Collected, Contents, InputFile, Limits, Refused};
+use crate::{Contents, InputFile, Limits};
 
 /// The root and its three folders.
 const OWN_INODES: u32 = 4;
-
-const BUFFER: usize = 64 << 10;
 
 /// A step of ours failed.
 #[derive(Debug, thiserror::Error)]
@@ -101,64 +94,6 @@ impl Work {
         Ok(())
     }
 
-    /// Reads what the job wants to see of `/w`.
-    pub(super) fn collect(&self, wanted: &[Collect]) -> Result<Vec<Collected>, Error> {
-        let one = |Collect { path, max }: &Collect| {
-            let contents = match self.open(path) {
-                Ok(file) if file.length > max.0 => Err(Refused::TooLarge { max: *max }),
-                Ok(file) => {
-                    let mut bytes = Vec::new();
-                    file.file
-                        .take(file.length)
-                        .read_to_end(&mut bytes)
-                        .map_err(Error::at("read the output file", path))?;
-                    Ok(bytes)
-                }
-                Err(Unopened::Refused(refused)) => Err(refused),
-                Err(Unopened::Failed(e)) => {
-                    return Err(Error::at("open the output file", path)(e));
-                }
-            };
-            Ok(Collected { path: path.clone(), contents })
-        };
-        wanted.iter().map(one).collect()
-    }
-
-    /// Copies the regular files and folders below `/w` into the folder `into` and says how many
-    /// bytes they hold. Holes stay holes, so that no more is written than the tmpfs held.
-    pub(super) fn copy_into(&self, into: &Path) -> Result<u64, Error> {
-        let open_root = |at: BorrowedFd<'_>, path: &Path| {
-            openat(at, path, FOLDER, Mode::empty()).map_err(Error::at("open the folder", path))
-        };
-        let mut from = open_root(self.root.as_fd(), Path::new("w"))?;
-        let mut to = open_root(CWD, into)?;
-        // One descriptor a side however deep the tree is: down by name, up by "..".
-        let mut path = PathBuf::new();
-        let mut levels = Vec::new();
-        let mut bytes = 0;
-        let mut below = copy_level(&from, &to, &path, &mut bytes)?;
-        loop {
-            let up = |fd: &OwnedFd| {
-                openat(fd, "..", FOLDER, Mode::empty()).map_err(Error::at("leave", &path))
-            };
-            if let Some(name) = below.pop() {
-                levels.push(below);
-                path.push(&*name);
-                let enter = |fd: &OwnedFd| {
-                    openat(fd, &*name, FOLDER, Mode::empty()).map_err(Error::at("enter", &path))
-                };
-                (from, to) = (enter(&from)?, enter(&to)?);
-                below = copy_level(&from, &to, &path, &mut bytes)?;
-            } else if let Some(above) = levels.pop() {
-                (from, to) = (up(&from)?, up(&to)?);
-                path.pop();
-                below = above;
-            } else {
-                return Ok(bytes);
-            }
-        }
-    }
-
     fn folder(&self, path: &Path, mode: u32) -> Result<(), Error> {
         let mode = Mode::from_raw_mode(mode);
         mkdirat(&self.root, path, mode).map_err(Error::at("make the folder", path))?;
@@ -172,41 +107,6 @@ impl Work {
         chownat(&self.root, path, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
             .map_err(Error::at("give to the guest", path))
     }
-
-    fn open(&self, path: &Path) -> Result<Opened, Unopened> {
-        // Without O_NONBLOCK a named pipe would make us wait for a writer.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
-        let fd = openat2(&self.root, Path::new("w").join(path), flags, Mode::empty(), beneath)
-            .map_err(|e| match e {
-                Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG => {
-                    Unopened::Refused(Refused::Missing)
-                }
-                // A link, a socket, a device that is not there.
-                Errno::LOOP | Errno::NXIO | Errno::NODEV | Errno::XDEV | Errno::ACCESS => {
-                    Unopened::Refused(Refused::NotRegular)
-                }
-                other => Unopened::Failed(other),
-            })?;
-        let stat = fstat(&fd).map_err(Unopened::Failed)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(Unopened::Refused(Refused::NotRegular));
-        }
-        Ok(Opened { file: fd.into(), length: stat.st_size.unsigned_abs() })
-    }
-}
-
-const FOLDER: OFlags =
-    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-
-struct Opened {
-    file: fs::File,
-    length: u64,
-}
-
-enum Unopened {
-    Refused(Refused),
-    Failed(Errno),
 }
 
 /// Writes what a job hands in, to a file of ours.
@@ -228,73 +128,4 @@ fn tmpfs(bytes: u64, inodes: u32) -> Result<OwnedFd, Errno> {
     fsconfig_create(fs.as_fd())?;
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
     fsmount(fs.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)
-}
-
-/// Copies the files of one folder, makes its folders, and names these.
-fn copy_level(
-    from: &OwnedFd,
-    to: &OwnedFd,
-    path: &Path,
-    bytes: &mut u64,
-) -> Result<Vec<Box<OsStr>>, Error> {
-    let mut below = Vec::new();
-    for entry in Dir::read_from(from).map_err(Error::at("list", path))? {
-        let entry = entry.map_err(Error::at("list", path))?;
-        let name: &OsStr = std::os::unix::ffi::OsStrExt::from_bytes(entry.file_name().to_bytes());
-        if name == "." || name == ".." {
-            continue;
-        }
-        let inside = path.join(name);
-        let stat =
-            statat(from, name, AtFlags::SYMLINK_NOFOLLOW).map_err(Error::at("look at", &inside))?;
-        let executable = stat.st_mode & 0o111 != 0;
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => {
-                let mode = Mode::from_raw_mode(0o755);
-                mkdirat(to, name, mode).map_err(Error::at("make the folder", &inside))?;
-                below.push(name.into());
-            }
-            FileType::RegularFile => {
-                let mode = Mode::from_raw_mode(if executable { 0o755 } else { 0o644 });
-                *bytes +=
-                    copy_file(from, to, name, mode).map_err(Error::at("copy the file", &inside))?;
-            }
-            // Links, pipes and sockets are no part of an artefact.
-            _ => {}
-        }
-    }
-    Ok(below)
-}
-
-fn copy_file(from: &OwnedFd, to: &OwnedFd, name: &OsStr, mode: Mode) -> io::Result<u64> {
-    let read = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let write = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let from = openat(from, name, read, Mode::empty())?;
-    let to = openat(to, name, write, mode)?;
-    let length = fstat(&from)?.st_size.unsigned_abs();
-    let (mut at, mut copied) = (0, 0);
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        let data = match seek(&from, SeekFrom::Data(at)) {
-            Ok(data) => data,
-            // Nothing but a hole is left (lseek(2), SEEK_DATA).
-            Err(Errno::NXIO) => break,
-            Err(e) => return Err(e.into()),
-        };
-        let end = seek(&from, SeekFrom::Hole(data))?;
-        at = data;
-        while at < end {
-            let room = usize::try_from(end - at).unwrap_or(BUFFER).min(BUFFER);
-            let n = rustix::io::pread(&from, &mut buffer[..room], at)?;
-            if n == 0 {
-                break;
-            }
-            let written = rustix::io::pwrite(&to, &buffer[..n], at)?;
-            at += written as u64;
-            copied += written as u64;
-        }
-        at = end;
-    }
-    rustix::fs::ftruncate(&to, length)?;
-    Ok(copied)
 }

@@ -11,7 +11,8 @@ use super::slot::{Armed, Arming, Slot, SlotError, StepError, step};
 use super::termination::{self, Seen};
 use super::watch::{Outputs, Watched, watch};
 use super::wire::{self, Command, Done, Ending, Failure, Step};
-use super::{collect, work};
+use super::work;
+use crate::collect;
 use crate::{Cancel, Job, Limits, Outcome, Stdin, Stdout, Termination, Usage};
 
 /// Runs `job` in the slot's next box. On success the slot is on its way to the box after it.
@@ -43,7 +44,7 @@ pub(super) fn run<T>(
     let outputs = streams.send(&slot, &command.encode(&argv, &env), artefact)?;
     let watched = watch(&slot, outputs, &limits, cancel)?;
     let mut outcome = judge(&slot, watched, &limits, &argv)?;
-    outcome.files = collect::files(&slot.phase.work, &collect);
+    outcome.files = collect::files(slot.phase.work.mount(), &collect);
     let extra = after(&outcome, &slot.phase.work)?;
     Ok((outcome, extra, slot.rearm()?))
 }

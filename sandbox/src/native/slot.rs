@@ -22,6 +22,7 @@ use super::wire::{self, Failure, MESSAGE_MAX, Reply, Setup};
 use super::work::WorkFs;
 use crate::Mount;
 use crate::cgroup::{self, Entry, Group, Tree};
+use crate::collect;
 
 /// How long a step of an agent may take before the slot is given up. Steps take milliseconds;
 /// seconds pass only on a machine that is out of memory or stopped.
@@ -78,14 +79,8 @@ pub enum SlotError {
         source: io::Error,
     },
     /// The artefact could not be taken out of the box.
-    #[error("cannot save {path:?} of the artefact")]
-    Artefact {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    #[error("the artefact cannot be taken out of the box")]
+    Artefact(#[source] collect::Error),
     /// The agent ended, or said what no agent says.
     #[error("the slot's agent is gone")]
     AgentGone,

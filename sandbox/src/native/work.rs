@@ -1,7 +1,7 @@
 //! The work file system of a run: one tmpfs, limited in bytes and inodes, that the worker holds
 //! detached and the agent mounts in the box.
 
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -141,11 +141,4 @@ pub(super) fn artefact_mount(artefact: &Artefact) -> Result<OwnedFd, StepError> 
         Ok(tree)
     };
     make().map_err(step("mount the artefact"))
-}
-
-/// Reads at most `max` bytes.
-pub(super) fn read_up_to(file: impl Read, max: Bytes) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.take(max.0).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

@@ -1,6 +1,7 @@
 //! Compilers: hostile sources, and what becomes of what they leave.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -81,16 +82,25 @@ pub(super) fn keeps_files_only(rig: &Rig) -> Result<(), Failed> {
     let script = "set -e; mkdir -p d/e; echo x >d/f; echo y >d/e/g; chmod 755 d/f; chmod 0 d/e/g; \
                   ln -s /etc/passwd link; ln -s d/f inner; mkfifo pipe; mkdir empty; chmod 0 d/e";
     let (into, mark) = (rig.folder()?, rig.fresh_mark());
-    let argv = ["/bin/sh", "-c", script, &mark].map(str::to_owned);
-    let job = Job { env: path(), ..Job::new(argv.to_vec()) };
-    let Compiled { outcome, artefact } = compile(rig, &mark, job, &into)?;
+    fs::set_permissions(&into, fs::Permissions::from_mode(0o700))?;
+    let shell = |script: &str| {
+        let argv = ["/bin/sh", "-c", script, &mark].map(str::to_owned);
+        Job { env: path(), ..Job::new(argv.to_vec()) }
+    };
+    let Compiled { outcome, artefact } = compile(rig, &mark, shell(script), &into)?;
     let made = outcome.termination == Termination::Exited(0) && artefact.is_some();
     ensure(made, || format!("{outcome:?}"))?;
     let mut found = Vec::new();
     list(&into, &into, &mut found)?;
     found.sort();
     let wanted = ["d/", "d/e/", "d/e/g y", "d/f x", "empty/"];
-    ensure(found == wanted, || format!("the artefact holds {found:?}"))
+    ensure(found == wanted, || format!("the artefact holds {found:?}"))?;
+    // Whatever the modes were, the program that runs next may look around in it and read.
+    let job = Job { artefact: artefact.map(Arc::new), ..shell("cd /box; echo *; cat d/f d/e/g") };
+    let outcome = rig.run(&mark, job)?.outcome;
+    let read =
+        outcome.termination == Termination::Exited(0) && outcome.stdout.bytes == b"d empty\nx\ny\n";
+    ensure(read, || format!("{outcome:?}"))
 }
 
 /// Every entry below a folder: folders with `/`, files with what they hold.

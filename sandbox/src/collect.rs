@@ -4,8 +4,8 @@
 
 use std::ffi::CStr;
 use std::fs::File;
-use std::io;
-use std::os::fd::OwnedFd;
+use std::io::{self, Read};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
@@ -13,9 +13,18 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::slot::SlotError;
-use super::work::{WorkFs, read_up_to};
 use crate::{Bytes, Collect, Collected, Refused};
+
+/// An artefact cannot be copied out.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot keep {path:?} of the artefact")]
+pub struct Error {
+    /// Below the work directory, or the folder it goes to.
+    pub path: PathBuf,
+    /// Why.
+    #[source]
+    pub source: io::Error,
+}
 
 /// Folders in folders that an artefact may have; what lies deeper is left.
 const DEPTH_MAX: usize = 32;
@@ -23,19 +32,18 @@ const DEPTH_MAX: usize = 32;
 /// Files and folders that an artefact may have.
 const ENTRIES_MAX: usize = 16_384;
 
-/// Reads what was asked for.
-pub(super) fn files(work: &WorkFs, wanted: &[Collect]) -> Vec<Collected> {
-    let read = |c: &Collect| Collected { path: c.path.clone(), contents: file(work, c) };
+/// Reads what was asked for of the folder `w` of `root`.
+pub(crate) fn files(root: BorrowedFd<'_>, wanted: &[Collect]) -> Vec<Collected> {
+    let read = |c: &Collect| Collected { path: c.path.clone(), contents: file(root, c) };
     wanted.iter().map(read).collect()
 }
 
-fn file(work: &WorkFs, Collect { path, max }: &Collect) -> Result<Vec<u8>, Refused> {
+fn file(root: BorrowedFd<'_>, Collect { path, max }: &Collect) -> Result<Vec<u8>, Refused> {
     // NONBLOCK: opening a pipe must not wait for its writer.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = match openat2(work.mount(), Path::new("w").join(path), flags, Mode::empty(), beneath())
-    {
+    let fd = match openat2(root, Path::new("w").join(path), flags, Mode::empty(), beneath()) {
         Ok(fd) => fd,
-        Err(Errno::NOENT | Errno::NOTDIR) => return Err(Refused::Missing),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => return Err(Refused::Missing),
         // ELOOP for a link, ENXIO for a socket, EXDEV for a way out.
         Err(_) => return Err(Refused::NotRegular),
     };
@@ -46,23 +54,26 @@ fn file(work: &WorkFs, Collect { path, max }: &Collect) -> Result<Vec<u8>, Refus
     if stat.st_size.cast_unsigned() > max.0 {
         return Err(Refused::TooLarge { max: *max });
     }
-    read_up_to(File::from(fd), *max).map_err(|_| Refused::NotRegular)
+    let mut bytes = Vec::new();
+    let read = File::from(fd).take(max.0).read_to_end(&mut bytes);
+    read.map(|_| bytes).map_err(|_| Refused::NotRegular)
 }
 
 fn beneath() -> ResolveFlags {
     ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS
 }
 
-/// Copies the regular files and folders of the work directory into `into`, `budget` bytes at most
-/// (a sparse file is as large as it says); returns the bytes copied. What is over a bound is left.
-pub(super) fn tree(work: &WorkFs, into: &Path, budget: Bytes) -> Result<u64, SlotError> {
+/// Copies the regular files and folders of the folder `w` of `root` into `into`, `budget` bytes at
+/// most (a sparse file is as large as it says); returns the bytes copied. What is over a bound is
+/// left. Whoever runs the artefact may enter its folders and read its files.
+pub(crate) fn tree(root: BorrowedFd<'_>, into: &Path, budget: Bytes) -> Result<u64, Error> {
     let open_folder = || -> Result<(OwnedFd, OwnedFd), Errno> {
-        let from = openat(work.mount(), "w", FOLDER, Mode::empty())?;
+        let from = openat(root, "w", FOLDER, Mode::empty())?;
         let to = rustix::fs::open(into, FOLDER, Mode::empty())?;
         fchmod(&to, Mode::from(0o755))?;
         Ok((from, to))
     };
-    let failed = |path: &Path, source| SlotError::Artefact { path: path.to_owned(), source };
+    let failed = |path: &Path, source| Error { path: path.to_owned(), source };
     let (from, to) = open_folder().map_err(|e| failed(into, e.into()))?;
     let mut copy = Copy { left: budget.0, entries: 0 };
     copy.folder(&from, &to, Path::new(""), 0).map_err(|(path, e)| failed(&path, e))?;
@@ -127,7 +138,10 @@ impl Copy {
             FileType::Directory if depth < DEPTH_MAX => {
                 let make = || {
                     mkdirat(to, name, Mode::from(0o755))?;
-                    openat(to, name, FOLDER, Mode::empty())
+                    let below = openat(to, name, FOLDER, Mode::empty())?;
+                    // mkdir honours the umask, chmod does not.
+                    fchmod(&below, Mode::from(0o755))?;
+                    Ok::<_, Errno>(below)
                 };
                 let below = make().map_err(|e| (path.clone(), e.into()))?;
                 self.folder(&fd, &below, &path, depth + 1)
