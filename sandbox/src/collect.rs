@@ -9,7 +9,8 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    Dir, FileType, Mode, OFlags, ResolveFlags, fchmod, fstat, mkdirat, openat, openat2,
+    Dir, FileType, Mode, OFlags, ResolveFlags, SeekFrom, fchmod, fstat, ftruncate, mkdirat, openat,
+    openat2, seek,
 };
 use rustix::io::Errno;
 
@@ -64,7 +65,7 @@ fn beneath() -> ResolveFlags {
 }
 
 /// Copies the regular files and folders of the folder `w` of `root` into `into`, `budget` bytes at
-/// most (a sparse file is as large as it says); returns the bytes copied. What is over a bound is
+/// most (to fit, a sparse file is as large as it says); returns the bytes copied. What is over a bound is
 /// left. Whoever runs the artefact may enter its folders and read its files.
 pub(crate) fn tree(root: BorrowedFd<'_>, into: &Path, budget: Bytes) -> Result<u64, Error> {
     let open_folder = || -> Result<(OwnedFd, OwnedFd), Errno> {
@@ -151,10 +152,26 @@ impl Copy {
     }
 }
 
+/// Copies what the file holds; holes stay holes, so that no more is written than the guest wrote.
 fn regular(from: OwnedFd, to: &OwnedFd, name: &CStr, mode: u32) -> io::Result<u64> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
     let mut out = File::from(openat(to, name, flags, Mode::from(0o600))?);
-    let copied = io::copy(&mut File::from(from), &mut out)?;
+    let mut from = File::from(from);
+    let (mut at, mut copied) = (0, 0);
+    loop {
+        let data = match seek(&from, SeekFrom::Data(at)) {
+            Ok(data) => data,
+            // Nothing but a hole is left (lseek(2), SEEK_DATA).
+            Err(Errno::NXIO) => break,
+            Err(e) => return Err(e.into()),
+        };
+        let end = seek(&from, SeekFrom::Hole(data))?;
+        seek(&from, SeekFrom::Start(data))?;
+        seek(&out, SeekFrom::Start(data))?;
+        copied += io::copy(&mut (&mut from).take(end - data), &mut out)?;
+        at = end;
+    }
+    ftruncate(&out, fstat(&from)?.st_size.cast_unsigned())?;
     fchmod(&out, Mode::from(mode))?;
     Ok(copied)
 }

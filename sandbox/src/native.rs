@@ -25,7 +25,7 @@ use crate::collect;
 use crate::seam::{Engine, Sandbox};
 use crate::{Artefact, Cancel, Compiled, Job, Mount, Outcome, Termination};
 pub use check::{Probe, probes};
-use slot::{Agents, Arming, Slot};
+use slot::{Agents, Arming, Copying, Slot};
 pub use slot::{SlotError, StepError};
 pub use uids::Error as UidsError;
 
@@ -88,6 +88,7 @@ pub struct NativeSandbox {
 
 #[derive(Debug)]
 struct Pool {
+    /// The one at the end is taken next: the last used, or the first started.
     idle: Vec<Slot<Arming>>,
     /// Slot numbers not in use.
     unused: Vec<u32>,
@@ -104,10 +105,11 @@ impl NativeSandbox {
         if !rustix::process::geteuid().is_root() {
             return Err(Error::NotRoot);
         }
+        let copying = Copying::start();
         let uids = uids::Lease::take(&run_dir).map_err(Error::Uids)?;
         let tree = Tree::open().map_err(Error::Cgroup)?;
         let filter = filter::compile().map_err(Error::Filter)?;
-        let agents = Agents::new(tree, mounts, filter, uids.first())
+        let agents = Agents::new(tree, mounts, filter, uids.first(), copying)
             .map_err(|source| Error::Slot { slot: 0, source })?;
         let boxes = boxes.clamp(1, uids::PER_LEASE);
         let pool = Pool { idle: Vec::new(), unused: (0..boxes).rev().collect() };
@@ -139,7 +141,7 @@ impl NativeSandbox {
         for _ in idle..count {
             let Some(number) = self.lock().unused.pop() else { break };
             let slot = self.start(number)?;
-            self.lock().idle.push(slot);
+            self.lock().idle.insert(0, slot);
         }
         Ok(())
     }
@@ -212,6 +214,13 @@ impl NativeSandbox {
 
 fn failed(source: Error) -> crate::Error {
     crate::Error::Engine { engine: Engine::Native, source: Box::new(source) }
+}
+
+impl Drop for NativeSandbox {
+    fn drop(&mut self) {
+        // All at once; the fields' own drops then wait for one after the other.
+        self.lock().idle.iter().for_each(Slot::dismiss);
+    }
 }
 
 impl Sandbox for NativeSandbox {

@@ -196,6 +196,11 @@ impl Group {
         Ok(Duration::from_nanos(self.cpu.number()?.saturating_sub(self.start.cpu)))
     }
 
+    pub(super) fn threads_file(&self) -> PathBuf {
+        let [_, _, cpuacct] = &self.dirs;
+        cpuacct.join("tasks")
+    }
+
     pub(super) fn memory_peak(&self) -> Result<Bytes, Error> {
         Ok(Bytes(self.memory_peak.number()?.saturating_sub(self.start.memory)))
     }

@@ -199,6 +199,10 @@ impl Group {
         Ok(Duration::from_micros(used.saturating_sub(self.start.cpu)))
     }
 
+    pub(super) fn threads_file(&self) -> PathBuf {
+        self.path.join("cgroup.threads")
+    }
+
     pub(super) fn memory_peak(&self) -> Result<Bytes, Error> {
         self.files.memory_peak.number().map(Bytes)
     }

@@ -321,17 +321,16 @@ impl Watch<'_> {
             return Ok(Some(Stop::Output));
         }
         if let Some(group) = self.group.filter(|_| now >= *look || now >= wall) {
-            let used = group.cpu().map_err(Error::Group)?.saturating_sub(self.run.overhead.cpu);
-            if used > self.run.limits.cpu {
+            // The earliest moment at which the limit can be passed, on all CPUs at once.
+            let Limits { cpu, processes, .. } = self.run.limits;
+            let limit = *cpu + self.run.overhead.cpu;
+            let (used, left) = group.cpu_before(limit, *processes).map_err(Error::Group)?;
+            if used > limit {
                 return Ok(Some(Stop::Cpu));
             }
             if group.out_of_memory().map_err(Error::Group)? {
                 return Ok(Some(Stop::Memory));
             }
-            // The earliest moment at which the limit can be passed, on all CPUs at once.
-            let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-            let cpus = u32::try_from(cpus).unwrap_or(u32::MAX);
-            let left = (self.run.limits.cpu - used) / cpus;
             *look = now + left.clamp(LOOK.start, LOOK.end);
         } else if self.group.is_none() {
             *look = wall;

@@ -100,8 +100,8 @@ impl Joining {
 
 /// What the worker sends to arm a box.
 struct Arm {
-    /// The work file system, detached.
-    work: OwnedFd,
+    /// The work file system, detached; absent when the last one stays.
+    work: Option<OwnedFd>,
     /// cgroup v2: where the guest is born.
     group: Option<OwnedFd>,
 }
@@ -133,19 +133,24 @@ impl Slot {
 
     /// Waits for the next request; `None` when the worker is gone.
     fn next(&self, worker: BorrowedFd<'_>) -> Result<Option<Arm>, Failure> {
-        let mut buffer = [0; 8];
-        let (length, fds) = wire::receive(worker, &mut buffer).map_err(at(Step::Receive))?;
+        let mut keep = [0];
+        let (length, fds) = wire::receive(worker, &mut keep).map_err(at(Step::Receive))?;
         let mut fds = fds.into_iter().flatten();
-        match (length, fds.next()) {
+        match (length, keep) {
             (0, _) => Ok(None),
-            (_, Some(work)) => Ok(Some(Arm { work, group: fds.next() })),
-            (_, None) => Err(Failure { step: Step::Understand, errno: Errno::BADF }),
+            (_, [0]) => match fds.next() {
+                Some(work) => Ok(Some(Arm { work: Some(work), group: fds.next() })),
+                None => Err(Failure { step: Step::Understand, errno: Errno::BADF }),
+            },
+            _ => Ok(Some(Arm { work: None, group: fds.next() })),
         }
     }
 
     /// Makes the next box up to the point where only the command is missing.
     fn arm(&mut self, worker: BorrowedFd<'_>, request: Arm) -> Result<OwnedFd, Failure> {
-        mount_work(request.work.as_fd()).map_err(at(Step::Work))?;
+        if let Some(work) = &request.work {
+            mount_work(work.as_fd()).map_err(at(Step::Work))?;
+        }
         let (ours, theirs) = socket_pair().map_err(at(Step::Sockets))?;
         let namespaces = (libc::CLONE_NEWPID | libc::CLONE_NEWIPC) as u64;
         match fork_into(namespaces, None).map_err(at(Step::CloneInit))? {
@@ -174,10 +179,11 @@ impl Slot {
         end(&init)?;
         let next = self.next(worker)?;
         if next.is_some() {
-            for target in WORK.map(|(_, target)| target).into_iter().chain(["/box", "/proc", WHOLE])
-            {
-                detach(target).map_err(at(Step::Unmount))?;
-            }
+            detach("/proc").map_err(at(Step::Unmount))?;
+        }
+        if next.as_ref().is_some_and(|arm| arm.work.is_some()) {
+            let work = WORK.map(|(_, target)| target).into_iter().chain([WHOLE]);
+            work.into_iter().try_for_each(detach).map_err(at(Step::Unmount))?;
         }
         Ok(next)
     }

@@ -7,7 +7,7 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use super::slot::{Armed, Arming, Slot, SlotError, StepError, step};
+use super::slot::{Armed, Arming, Shown, Slot, SlotError, StepError, step};
 use super::termination::{self, Seen};
 use super::watch::{Outputs, Watched, watch};
 use super::wire::{self, Command, Done, Ending, Failure, Step};
@@ -29,10 +29,10 @@ pub(super) fn run<T>(
         slot.phase.work.write(file)?;
     }
     let streams = Streams::open(stdin, stdout)?;
-    let artefact = artefact.as_deref().map(work::artefact_mount).transpose()?;
+    let shown = slot.show(artefact.as_ref())?;
     let command = Command {
         proc,
-        artefact: artefact.is_some(),
+        artefact: (&shown).into(),
         stdin: streams.stdin.is_some(),
         cpu_seconds: limits.cpu.as_secs() + 2,
         stack: limits.stack.unwrap_or(limits.memory).0,
@@ -41,7 +41,7 @@ pub(super) fn run<T>(
         argc: argv.len() as u64,
         envc: env.len() as u64,
     };
-    let outputs = streams.send(&slot, &command.encode(&argv, &env), artefact)?;
+    let outputs = streams.send(&slot, &command.encode(&argv, &env), shown)?;
     let watched = watch(&slot, outputs, &limits, cancel)?;
     let mut outcome = judge(&slot, watched, &limits, &argv)?;
     outcome.files = collect::files(slot.phase.work.mount(), &collect);
@@ -75,15 +75,12 @@ impl Streams {
     }
 
     /// Hands the command and the guest's ends to the box; the guest starts.
-    fn send(
-        self,
-        slot: &Slot<Armed>,
-        message: &[u8],
-        artefact: Option<OwnedFd>,
-    ) -> Result<Outputs, StepError> {
+    fn send(self, slot: &Slot<Armed>, message: &[u8], shown: Shown) -> Result<Outputs, StepError> {
         let Self { stdin, stdout, stderr, outputs } = self;
         let mut fds = vec![stdout.as_fd(), stderr.as_fd()];
-        fds.extend(artefact.as_ref().map(AsFd::as_fd));
+        if let Shown::New(artefact) = &shown {
+            fds.push(artefact.as_fd());
+        }
         fds.extend(stdin.as_ref().map(AsFd::as_fd));
         wire::send(slot.phase.request.as_fd(), message, &fds).map_err(step("send the command"))?;
         Ok(outputs)

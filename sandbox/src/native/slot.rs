@@ -7,6 +7,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Weak};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -19,10 +21,10 @@ use rustix::time::Timespec;
 use super::agent::ARGV0;
 use super::filter::Op;
 use super::wire::{self, Failure, MESSAGE_MAX, Reply, Setup};
-use super::work::WorkFs;
-use crate::Mount;
+use super::work::{self, WorkFs};
 use crate::cgroup::{self, Entry, Group, Tree};
 use crate::collect;
+use crate::{Artefact, Mount};
 
 /// How long a step of an agent may take before the slot is given up. Steps take milliseconds;
 /// seconds pass only on a machine that is out of memory or stopped.
@@ -104,6 +106,31 @@ impl From<Failure> for SlotError {
     }
 }
 
+/// A sealed copy of this program in the making: milliseconds, beside what else an engine prepares.
+#[derive(Debug)]
+pub(super) struct Copying(io::Result<JoinHandle<io::Result<OwnedFd>>>);
+
+impl Copying {
+    pub(super) fn start() -> Self {
+        let copy = || {
+            let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+            let mut memory = File::from(memfd_create(ARGV0, flags)?);
+            io::copy(&mut File::open("/proc/self/exe")?, &mut memory)?;
+            let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+            fcntl_add_seals(&memory, seals)?;
+            Ok(memory.into())
+        };
+        Self(thread::Builder::new().name("copy".to_owned()).spawn(copy))
+    }
+
+    fn finish(self) -> Result<OwnedFd, StepError> {
+        let copied = |copying: JoinHandle<_>| {
+            copying.join().unwrap_or_else(|_| Err(io::Error::other("the copying thread died")))
+        };
+        self.0.and_then(copied).map_err(|source| StepError { step: "copy this program", source })
+    }
+}
+
 /// What all agents of an engine are made from.
 #[derive(Debug)]
 pub(super) struct Agents {
@@ -122,17 +149,9 @@ impl Agents {
         mounts: Vec<Mount>,
         filter: Vec<Op>,
         first_uid: u32,
+        copying: Copying,
     ) -> Result<Self, SlotError> {
-        let copy = || -> io::Result<OwnedFd> {
-            let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-            let mut memory = File::from(memfd_create(ARGV0, flags)?);
-            io::copy(&mut File::open("/proc/self/exe")?, &mut memory)?;
-            let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-            fcntl_add_seals(&memory, seals)?;
-            Ok(memory.into())
-        };
-        let binary = copy().map_err(|source| StepError { step: "copy this program", source })?;
-        Ok(Self { tree, mounts, filter, first_uid, binary })
+        Ok(Self { tree, mounts, filter, first_uid, binary: copying.finish()? })
     }
 
     pub(super) fn tree(&self) -> &Tree {
@@ -144,7 +163,14 @@ impl Agents {
         let group = self.tree.group(&format!("slot-{number}")).map_err(SlotError::Cgroup)?;
         let uid = self.first_uid + number;
         let (control, child) = self.spawn()?;
-        let base = Base { agent: Agent { control, child }, group, number, uid, residents: 0 };
+        let base = Base {
+            agent: Agent { control, child },
+            group,
+            number,
+            uid,
+            residents: 0,
+            shown: Weak::new(),
+        };
         let join = match base.group.entry() {
             Entry::Born(_) => Vec::new(),
             Entry::Joined(files) => files,
@@ -155,7 +181,7 @@ impl Agents {
         let message = serde_json::to_vec(&setup)
             .map_err(|e| StepError { step: "write the slot's set-up", source: e.into() })?;
         wire::send(base.agent.control.as_fd(), &message, &[]).map_err(step("set up the agent"))?;
-        Slot { base: Base { residents, ..base }, phase: () }.request(false)
+        Slot { base: Base { residents, ..base }, phase: () }.request(None, false)
     }
 
     fn spawn(&self) -> Result<(OwnedFd, Child), StepError> {
@@ -195,6 +221,20 @@ struct Base {
     number: u32,
     uid: u32,
     residents: u32,
+    /// What is mounted at `/box`, from the last run that had an artefact there. It keeps the
+    /// allocation, and so the identity, not the artefact.
+    shown: Weak<Artefact>,
+}
+
+/// What becomes of `/box` for a run.
+#[derive(Debug)]
+pub(super) enum Shown {
+    /// It is empty.
+    Nothing,
+    /// It stays as it is.
+    Same,
+    /// A detached mount to be put there.
+    New(OwnedFd),
 }
 
 /// The agent was asked for a box and has not been heard yet.
@@ -224,18 +264,25 @@ impl<P> Slot<P> {
         &self.base.group
     }
 
-    /// Asks the agent for the next box, with a fresh work file system.
-    fn request(self, ready: bool) -> Result<Slot<Arming>, SlotError> {
-        let Self { mut base, phase } = self;
-        // The last run's file system goes first: its pages are charged to the group (v1).
-        drop(phase);
+    /// Tells the slot to end, which dropping it waits for.
+    pub(super) fn dismiss(&self) {
+        self.base.agent.dismiss();
+    }
+
+    /// Asks the agent for the next box, with a fresh work file system unless there is one to `keep`.
+    fn request(self, keep: Option<WorkFs>, ready: bool) -> Result<Slot<Arming>, SlotError> {
+        let Self { mut base, phase: _ } = self;
         base.group.renew().map_err(SlotError::Cgroup)?;
-        let work = WorkFs::new(base.uid)?;
-        let mut fds = vec![work.mount()];
+        let kept = keep.is_some();
+        let work = keep.map_or_else(|| WorkFs::new(base.uid), Ok)?;
+        let mut fds = Vec::new();
+        if !kept {
+            fds.push(work.mount());
+        }
         if let Entry::Born(group) = base.group.entry() {
             fds.push(group);
         }
-        wire::send(base.agent.control.as_fd(), b"arm", &fds).map_err(step("ask for a box"))?;
+        wire::ask(base.agent.control.as_fd(), kept, &fds).map_err(step("ask for a box"))?;
         Ok(Slot { base, phase: Arming { work, ready } })
     }
 }
@@ -265,7 +312,18 @@ impl Slot<Armed> {
     pub(super) fn begin(&mut self, limits: &crate::Limits) -> Result<(), SlotError> {
         let Base { group, residents, .. } = &mut self.base;
         group.begin(limits.memory, limits.processes, *residents).map_err(SlotError::Cgroup)?;
-        Ok(self.phase.work.limit(limits.disk, limits.inodes)?)
+        Ok(self.phase.work.begin(limits.disk, limits.inodes)?)
+    }
+
+    /// What the box's `/box` has to become for a run of `artefact`.
+    pub(super) fn show(&mut self, artefact: Option<&Arc<Artefact>>) -> Result<Shown, StepError> {
+        let before = std::mem::take(&mut self.base.shown);
+        let Some(artefact) = artefact else { return Ok(Shown::Nothing) };
+        // By identity and not by path: a folder that was removed may have been made again.
+        let same = std::ptr::eq(before.as_ptr(), Arc::as_ptr(artefact));
+        let shown = if same { Shown::Same } else { Shown::New(work::artefact_mount(artefact)?) };
+        self.base.shown = Arc::downgrade(artefact);
+        Ok(shown)
     }
 
     /// Kills the box, all of it at once: its init takes the whole pid namespace with it, and on v2
@@ -281,9 +339,13 @@ impl Slot<Armed> {
         let count = self.base.group.processes().map_err(SlotError::Cgroup)?;
         // The agent stays; init is dead but may not have been reaped by it yet.
         match count.saturating_sub(self.base.residents) {
-            0 => self.request(true),
-            count => Err(SlotError::Survivors { count }),
+            0 => {}
+            count => return Err(SlotError::Survivors { count }),
         }
+        let Self { base, phase: Armed { work, .. } } = self;
+        // A file system that is not kept goes first: its pages are charged to the group (v1).
+        let keep = Some(work).filter(WorkFs::is_untouched);
+        Slot { base, phase: () }.request(keep, true)
     }
 }
 
@@ -294,12 +356,19 @@ struct Agent {
     child: Child,
 }
 
-impl Drop for Agent {
-    /// The closed socket tells the agent to end its box and itself; one that does not is killed,
-    /// and then its box's init dies of `PR_SET_PDEATHSIG`.
-    fn drop(&mut self) {
-        // Shutdown and not close: the field is dropped after this.
+impl Agent {
+    /// The closed socket tells the agent to end its box and itself. Does not wait for it.
+    fn dismiss(&self) {
+        // Shutdown and not close: the field is dropped later.
         let _told = rustix::net::shutdown(&self.control, rustix::net::Shutdown::Both);
+    }
+}
+
+impl Drop for Agent {
+    /// An agent that does not end when dismissed is killed, and then its box's init dies of
+    /// `PR_SET_PDEATHSIG`.
+    fn drop(&mut self) {
+        self.dismiss();
         let pid = rustix::process::Pid::from_child(&self.child);
         let ended = pidfd_open(pid, PidfdFlags::empty())
             .is_ok_and(|pidfd| readable(pidfd.as_fd(), Duration::from_secs(2)));

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::thread::sched_getaffinity;
 use rustix::time::Timespec;
 
 use super::slot::{Armed, Slot, SlotError, StepError, step};
@@ -57,9 +56,9 @@ pub(super) fn watch(
         stdout: Stream::new(stdout, limits.output)?,
         stderr: Stream::new(Some(stderr), limits.stderr)?,
         done: None,
+        listening: true,
         killed: None,
         next_look: Instant::now(),
-        cpus: usable_cpus(limits.processes),
     };
     watch.until_dead(cancel)?;
     let wall = watch.started.elapsed();
@@ -78,13 +77,6 @@ pub(super) fn watch(
     })
 }
 
-/// How many CPUs the guest can burn at once. Affinity alone: a quota only makes it fewer, and
-/// reading that costs more than a look too many.
-fn usable_cpus(processes: u32) -> u32 {
-    let cpus = sched_getaffinity(None).map_or(1, |set| set.count());
-    cpus.min(processes).max(1)
-}
-
 struct Watch<'a> {
     slot: &'a Slot<Armed>,
     limits: &'a Limits,
@@ -92,11 +84,12 @@ struct Watch<'a> {
     stdout: Stream,
     stderr: Stream,
     done: Option<Done>,
+    /// Whether init may have something to say.
+    listening: bool,
     /// Why we killed the box, and when.
     killed: Option<(Cause, Instant)>,
     /// When the group is looked at next.
     next_look: Instant,
-    cpus: u32,
 }
 
 impl Watch<'_> {
@@ -142,13 +135,14 @@ impl Watch<'_> {
     /// then, so that a guest is caught right after it crosses its limit.
     fn look(&mut self, now: Instant) -> Result<(), SlotError> {
         let group: &Group = self.slot.group();
-        let used = group.cpu().map_err(SlotError::Cgroup)?;
-        if used >= self.limits.cpu {
+        let limit = self.limits.cpu;
+        let (used, left) =
+            group.cpu_before(limit, self.limits.processes).map_err(SlotError::Cgroup)?;
+        if used >= limit {
             self.kill(Cause::Cpu);
         } else if group.out_of_memory().map_err(SlotError::Cgroup)? {
             self.kill(Cause::Memory);
         }
-        let left = self.limits.cpu.saturating_sub(used) / self.cpus;
         self.next_look = now + left.clamp(LOOK_AGAIN, LOOK);
         Ok(())
     }
@@ -161,19 +155,16 @@ impl Watch<'_> {
         }
     }
 
-    /// Takes what init has to say, if anything; end of file is nothing.
+    /// Takes what init has to say, if anything: it speaks once, or closes its end when it is killed.
     fn hear(&mut self) {
-        if self.done.is_some() {
+        let request = self.slot.phase.request.as_fd();
+        if !self.listening || !super::slot::readable(request, Duration::ZERO) {
             return;
         }
-        let request = self.slot.phase.request.as_fd();
+        self.listening = false;
         let mut message = [0; 64];
-        let heard = super::slot::readable(request, Duration::ZERO)
-            .then(|| wire::receive(request, &mut message).ok())
-            .flatten();
-        if let Some(done) = heard.and_then(|(length, _)| Done::decode(&message[..length])) {
-            self.done = Some(done);
-        }
+        let heard = wire::receive(request, &mut message);
+        self.done = heard.ok().and_then(|(length, _)| Done::decode(&message[..length]));
     }
 
     /// Sleeps until something happens or is due.
@@ -186,7 +177,7 @@ impl Watch<'_> {
         // What has nothing more to say is left out: a hang-up is reported unasked, and would spin.
         let sources = [
             (Source::Init, Some(init.as_fd())),
-            (Source::Request, self.done.is_none().then(|| request.as_fd())),
+            (Source::Request, self.listening.then(|| request.as_fd())),
             (Source::Cancel, self.killed.is_none().then(|| cancel.as_fd())),
             (Source::Stdout, self.stdout.fd.as_ref().map(AsFd::as_fd)),
             (Source::Stderr, self.stderr.fd.as_ref().map(AsFd::as_fd)),

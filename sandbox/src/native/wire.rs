@@ -15,6 +15,7 @@ use rustix::net::{
 use serde::{Deserialize, Serialize};
 
 use super::filter::Op;
+use super::slot::Shown;
 use crate::Mount;
 
 /// The longest message; [`crate::Job::check`] keeps commands below it.
@@ -120,11 +121,43 @@ pub(super) struct Ending {
     pub(super) switches_forced: u64,
 }
 
+/// Worker to agent: asks for a box. The work file system is the first of `fds`, unless the agent is
+/// to keep the one it has; then the group that the guest is born in (v2).
+pub(super) fn ask(agent: BorrowedFd<'_>, keep: bool, fds: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+    send(agent, &[u8::from(keep)], fds)
+}
+
+/// What becomes of `/box`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum BoxFolder {
+    /// Nothing is mounted there.
+    #[default]
+    Empty,
+    /// What is there stays.
+    Keep,
+    /// The descriptor that is sent is mounted there.
+    Mount,
+}
+
+impl BoxFolder {
+    const ALL: [Self; 3] = [Self::Empty, Self::Keep, Self::Mount];
+}
+
+impl From<&Shown> for BoxFolder {
+    fn from(shown: &Shown) -> Self {
+        match shown {
+            Shown::Nothing => Self::Empty,
+            Shown::Same => Self::Keep,
+            Shown::New(_) => Self::Mount,
+        }
+    }
+}
+
 /// The numbers in front of a command; `argc` and `envc` NUL-terminated strings follow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Command {
     pub(super) proc: bool,
-    pub(super) artefact: bool,
+    pub(super) artefact: BoxFolder,
     /// Whether a descriptor for standard input is sent; else it is closed.
     pub(super) stdin: bool,
     pub(super) cpu_seconds: u64,
@@ -145,7 +178,7 @@ impl Command {
         let mut out = Vec::with_capacity(4096);
         let numbers = [
             u64::from(proc),
-            u64::from(artefact),
+            artefact as u64,
             u64::from(stdin),
             cpu_seconds,
             stack,
@@ -175,7 +208,7 @@ impl Command {
         let n = |i| number(message, i);
         Some(Self {
             proc: n(0)? != 0,
-            artefact: n(1)? != 0,
+            artefact: *BoxFolder::ALL.get(usize::try_from(n(1)?).ok()?)?,
             stdin: n(2)? != 0,
             cpu_seconds: n(3)?,
             stack: n(4)?,

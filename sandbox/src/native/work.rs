@@ -5,13 +5,16 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Gid, MemfdFlags, Mode, OFlags, SealFlags, Uid};
-use rustix::fs::{chownat, fchmod, fchown, fcntl_add_seals, memfd_create, mkdirat, openat};
+use rustix::fs::{AtFlags, Gid, MemfdFlags, Mode, OFlags, SealFlags, Uid};
+use rustix::fs::{
+    chownat, fchmod, fchown, fcntl_add_seals, fstatvfs, memfd_create, mkdirat, openat, statat,
+};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, FsPickFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create,
     fsconfig_reconfigure, fsconfig_set_string, fsmount, fsopen, fspick, open_tree,
 };
+use rustix::time::{ClockId, clock_gettime};
 
 use super::slot::{SlotError, StepError, step};
 use crate::{Artefact, Bytes, Contents, InputFile, sys};
@@ -22,11 +25,53 @@ const FOLDERS: [&str; 3] = ["w", "t", "s"];
 /// The root and its folders.
 const OUR_INODES: u32 = 4;
 
-/// A detached tmpfs with the folders of a box, which belong to its guest.
+/// A tmpfs with the folders of a box, which belong to its guest.
 #[derive(Debug)]
 pub(super) struct WorkFs {
     mount: OwnedFd,
     uid: u32,
+    made: Stamp,
+    /// What was set last: bytes, inodes.
+    limits: Option<(Bytes, u32)>,
+    /// Whether the clock had moved on from `made` when the last run began: only then does every
+    /// change show in a time stamp.
+    settled: bool,
+}
+
+/// What shows whether a file system was touched: the times of its folders, with whatever is added
+/// to them, and what is in use. Times have the granularity of the kernel's tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    /// Changed and modified, of each folder.
+    times: [[(i64, i64); 2]; FOLDERS.len()],
+    inodes: u64,
+    blocks: u64,
+}
+
+impl Stamp {
+    fn of(mount: BorrowedFd<'_>) -> Result<Self, Errno> {
+        let mut times = [[(0, 0); 2]; FOLDERS.len()];
+        for (folder, [changed, modified]) in FOLDERS.iter().zip(&mut times) {
+            let stat = statat(mount, *folder, AtFlags::SYMLINK_NOFOLLOW)?;
+            *changed = (stat.st_ctime, nanoseconds(stat.st_ctime_nsec));
+            *modified = (stat.st_mtime, nanoseconds(stat.st_mtime_nsec));
+        }
+        let used = fstatvfs(mount)?;
+        let (inodes, blocks) = (used.f_files - used.f_ffree, used.f_blocks - used.f_bfree);
+        Ok(Self { times, inodes, blocks })
+    }
+
+    /// Whether the clock that stamps files has moved on since.
+    fn is_past(&self) -> bool {
+        let now = clock_gettime(ClockId::RealtimeCoarse);
+        let now = (now.tv_sec, now.tv_nsec);
+        self.times.iter().flatten().all(|time| *time < now)
+    }
+}
+
+/// Unsigned on some architectures; always below a second.
+fn nanoseconds(value: impl TryInto<i64>) -> i64 {
+    value.try_into().unwrap_or_default()
 }
 
 impl WorkFs {
@@ -44,20 +89,32 @@ impl WorkFs {
             let mount = fsmount(&fs, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
             for folder in FOLDERS {
                 mkdirat(&mount, folder, Mode::from(0o700))?;
-                let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+                let flags = AtFlags::SYMLINK_NOFOLLOW;
                 chownat(&mount, folder, Some(Uid::from_raw(uid)), Some(Gid::from_raw(uid)), flags)?;
             }
-            Ok(mount)
+            let made = Stamp::of(mount.as_fd())?;
+            Ok(Self { mount, uid, made, limits: None, settled: false })
         };
-        make().map(|mount| Self { mount, uid }).map_err(step("make the work file system"))
+        make().map_err(step("make the work file system"))
     }
 
     pub(super) fn mount(&self) -> BorrowedFd<'_> {
         self.mount.as_fd()
     }
 
-    /// Sets how much fits: `disk` bytes and `inodes` files and folders beside our own.
-    pub(super) fn limit(&self, disk: Bytes, inodes: u32) -> Result<(), StepError> {
+    /// Whether it is as it was made: nothing in it, nothing changed about its folders by the last
+    /// run. Then it serves the next run as well.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.settled && Stamp::of(self.mount()).is_ok_and(|now| now == self.made)
+    }
+
+    /// Right before a run: sets how much fits, `disk` bytes and `inodes` files and folders beside
+    /// our own.
+    pub(super) fn begin(&mut self, disk: Bytes, inodes: u32) -> Result<(), StepError> {
+        self.settled = self.made.is_past();
+        if self.limits == Some((disk, inodes)) {
+            return Ok(());
+        }
         let set = || {
             let fs = fspick(
                 &self.mount,
@@ -68,7 +125,9 @@ impl WorkFs {
             fsconfig_set_string(&fs, "nr_inodes", (inodes + OUR_INODES).to_string())?;
             fsconfig_reconfigure(&fs)
         };
-        set().map_err(step("limit the work file system"))
+        set().map_err(step("limit the work file system"))?;
+        self.limits = Some((disk, inodes));
+        Ok(())
     }
 
     /// Writes an input file below the work directory. Its path was checked to be plain.
@@ -84,7 +143,7 @@ impl WorkFs {
                 Err(Errno::EXIST) => {}
                 made => made
                     .and_then(|()| {
-                        let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+                        let flags = AtFlags::SYMLINK_NOFOLLOW;
                         chownat(&self.mount, &so_far, user, group, flags)
                     })
                     .map_err(|e| at(e.into()))?,

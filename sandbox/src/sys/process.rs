@@ -85,6 +85,32 @@ pub(crate) fn wait_any() -> Result<Ended, Errno> {
     }
 }
 
+/// From now on this process runs as soon as it can, before all that share the CPUs fairly (sched(7),
+/// `SCHED_FIFO`); what it clones does not. Where the control group allows no real-time processes
+/// (`CONFIG_RT_GROUP_SCHED`) it gets the largest fair share instead.
+pub(crate) fn run_at_once() -> Result<(), Errno> {
+    let set = |policy, priority| {
+        let parameters = libc::sched_param { sched_priority: priority };
+        let policy = policy | libc::SCHED_RESET_ON_FORK;
+        // SAFETY: the kernel reads a local.
+        let r = unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) };
+        if r < 0 { Err(last()) } else { Ok(()) }
+    };
+    set(libc::SCHED_FIFO, 1).or_else(|_| {
+        set(libc::SCHED_OTHER, 0)?;
+        rustix::process::setpriority_process(None, -20)
+    })
+}
+
+/// Asks for the CPU time of a thread, of any process. What it is, is of no interest: see the caller.
+pub(crate) fn ask_clock(tid: i32) {
+    // MAKE_THREAD_CPUCLOCK(tid, CPUCLOCK_SCHED) of include/linux/posix-timers_types.h.
+    let clock = (!tid << 3) | 4 | 2;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a local that lives across the call; a clock that is gone is an errno.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
+}
+
 /// Becomes `program`. Returns only on failure.
 ///
 /// `argv` and `envp` hold pointers to NUL-terminated strings that outlive the call, up to a null

@@ -13,9 +13,9 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, set_parent_process_death_signal};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::super::wire::{self, Command, Done, Ending, Failure, Step};
-use super::{Slot, at, payload, place, socket_pair};
-use crate::sys::process::{Side, exit, fork_into, wait_any};
+use super::super::wire::{self, BoxFolder, Command, Done, Ending, Failure, Step};
+use super::{Slot, at, detach, payload, place, socket_pair};
+use crate::sys::process::{Side, exit, fork_into, run_at_once, wait_any};
 
 /// Never returns: ends with the box.
 pub(super) fn run(slot: &mut Slot, worker: OwnedFd, group: Option<OwnedFd>) -> ! {
@@ -37,6 +37,9 @@ fn one_run(
     // Stays in force because this process keeps its user (prctl(2), PR_SET_PDEATHSIG). Should the
     // agent be dead already, its end of the socket is closed and the receive below ends us.
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(at(Step::Guard))?;
+    // The guest dies of this process's death, which must not wait for a turn behind the very guest
+    // that is to be killed. Without CAP_SYS_NICE it may have to, for some time slices.
+    let _as_it_is = run_at_once();
     let payload = Payload::bear(slot, group)?;
     let (length, fds) = wire::receive(worker, &mut slot.room.message).map_err(at(Step::Receive))?;
     if length == 0 {
@@ -45,7 +48,13 @@ fn one_run(
     let message = &slot.room.message[..length];
     let command = Command::decode(message).ok_or_else(|| at(Step::Understand)(Errno::INVAL))?;
     let [stdout, stderr, third, fourth] = fds;
-    let (artefact, stdin) = if command.artefact { (third, fourth) } else { (None, third) };
+    let (artefact, stdin) = match command.artefact {
+        BoxFolder::Mount => (third, fourth),
+        BoxFolder::Empty | BoxFolder::Keep => (None, third),
+    };
+    if command.artefact != BoxFolder::Keep {
+        detach("/box").map_err(at(Step::Unmount))?;
+    }
     if let Some(artefact) = artefact {
         place(artefact.as_fd(), "/box").map_err(at(Step::Artefact))?;
     }

@@ -35,13 +35,14 @@ const DEVICES: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random"
 /// Empty; each run brings its own.
 const PLACES: [&str; 6] = ["/w", "/tmp", "/dev/shm", "/box", "/proc", super::WHOLE];
 
-/// What the agent still needs: mounts and namespaces, the guest's identity, killing it, and
-/// raising its own limits.
+/// What the agent still needs: mounts and namespaces, the guest's identity, killing it without
+/// delay, and raising its own limits.
 fn kept() -> CapabilitySet {
     CapabilitySet::SYS_ADMIN
         | CapabilitySet::SETUID
         | CapabilitySet::SETGID
         | CapabilitySet::KILL
+        | CapabilitySet::SYS_NICE
         | CapabilitySet::SYS_RESOURCE
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 
 use libtest_mimic::Failed;
-use sandbox::{Contents, Job, Stdin, Stdout, Termination};
+use sandbox::{Artefact, Contents, InputFile, Job, Stdin, Stdout, Termination};
 
 use super::ensure;
 use crate::rig::Rig;
@@ -82,6 +82,66 @@ pub(super) fn nothing_is_left(rig: &Rig) -> Result<(), Failed> {
             .iter()
             .all(|k| said.lines().any(|line| line == format!("{k}=ok")));
         ensure(turn == "look" || left, || format!("cannot leave anything: {said}"))?;
+    }
+    Ok(())
+}
+
+/// The shared folders are as new for each run, whatever the one before did to them or in them.
+pub(super) fn folders_as_new(rig: &Rig) -> Result<(), Failed> {
+    let says = |script: &str| -> Result<String, Failed> {
+        let mark = rig.fresh_mark();
+        let argv = ["/bin/sh", "-c", script, &mark].map(str::to_owned);
+        let env = vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())];
+        let outcome = rig.run(&mark, Job { env, ..Job::new(argv.to_vec()) })?.outcome;
+        ensure(outcome.termination == Termination::Exited(0), || format!("{script}: {outcome:?}"))?;
+        Ok(String::from_utf8_lossy(&outcome.stdout.bytes).into_owned())
+    };
+    let look = "stat -c '%n %a %h' /w /tmp /dev/shm; \
+                find /w /tmp /dev/shm -newermt '2100-01-01' -o ! -newermt '2020-01-01'; \
+                find /w /tmp /dev/shm -mindepth 1";
+    let new = says(look)?;
+    // Time stamps have the granularity of a tick: what happens right after a box was made is the
+    // hard case, and what happens later the usual one.
+    let deeds = [
+        "touch -d 1999-09-09 /w",
+        "touch -d 2199-09-09 /w",
+        "chmod 711 /w",
+        "chmod 711 /w; chmod 700 /w; mkdir /w/x",
+        "echo x > /w/.x",
+        "echo x > /dev/shm/x; echo y > /tmp/y",
+        "mkdir -p /w/a/b; touch -d '1 hour ago' /w",
+    ];
+    for deed in deeds {
+        for _ in 0..3 {
+            says(deed)?;
+            let seen = says(look)?;
+            ensure(seen == new, || {
+                format!("after {deed:?} the next run sees {seen:?}, not {new:?}")
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// `/box` shows the artefact of the present job, and nothing of those before it.
+pub(super) fn box_follows_the_job(rig: &Rig) -> Result<(), Failed> {
+    let artefact = |text: &str| -> Result<Arc<Artefact>, Failed> {
+        let dir = rig.folder()?;
+        let contents = Contents::Memory(Arc::from(text.as_bytes()));
+        let file = InputFile { path: "name".into(), contents, executable: false };
+        Ok(Arc::new(Artefact::from_files(&dir, &[file])?))
+    };
+    let (a, b) = (artefact("a")?, artefact("b")?);
+    for wanted in [None, Some(&a), Some(&a), Some(&b), Some(&a), None, Some(&a), None, Some(&b)] {
+        let mark = rig.fresh_mark();
+        let argv = ["/bin/sh", "-c", "cat /box/* 2>&-; exit 0", &mark].map(str::to_owned);
+        let env = vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())];
+        let job = Job { env, artefact: wanted.cloned(), ..Job::new(argv.to_vec()) };
+        let outcome = rig.run(&mark, job)?.outcome;
+        let text = wanted.map_or("", |w| if Arc::ptr_eq(w, &a) { "a" } else { "b" });
+        ensure(outcome.stdout.bytes == text.as_bytes(), || {
+            format!("{text:?} wanted: {outcome:?}")
+        })?;
     }
     Ok(())
 }
