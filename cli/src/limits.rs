@@ -12,34 +12,34 @@ use crate::units;
 #[command(next_help_heading = "Limits of each test")]
 pub(crate) struct LimitArgs {
     /// CPU time of all processes together, like 2s or 500ms [default: 10s]
-    #[arg(long, visible_alias = "time", value_name = "TIME", value_parser = units::duration)]
+    #[arg(long, visible_alias = "time", value_name = "TIME", value_parser = units::duration, allow_hyphen_values = true)]
     cpu: Option<Duration>,
     /// Time on the clock [default: twice the CPU time and a second]
-    #[arg(long, value_name = "TIME", value_parser = units::duration)]
+    #[arg(long, value_name = "TIME", value_parser = units::duration, allow_hyphen_values = true)]
     wall: Option<Duration>,
     /// Memory of all processes together, like 256MiB [default: 256MiB]
-    #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
+    #[arg(long, value_name = "SIZE", value_parser = units::bytes, allow_hyphen_values = true)]
     memory: Option<Bytes>,
     /// Processes and threads alive at once [default: 64]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     processes: Option<u32>,
     /// Stack of the main thread [default: as much as the memory]
-    #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
+    #[arg(long, value_name = "SIZE", value_parser = units::bytes, allow_hyphen_values = true)]
     stack: Option<Bytes>,
     /// Standard output [default: 16MiB]
-    #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
+    #[arg(long, value_name = "SIZE", value_parser = units::bytes, allow_hyphen_values = true)]
     output: Option<Bytes>,
     /// Largest single file [default: 64MiB]
-    #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
+    #[arg(long, value_name = "SIZE", value_parser = units::bytes, allow_hyphen_values = true)]
     file_size: Option<Bytes>,
     /// All files together [default: 64MiB]
-    #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
+    #[arg(long, value_name = "SIZE", value_parser = units::bytes, allow_hyphen_values = true)]
     disk: Option<Bytes>,
     /// Files and folders [default: 4096]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     inodes: Option<u32>,
     /// Open files of a process [default: 256]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     open_files: Option<u32>,
 }
 

@@ -56,7 +56,7 @@ const SIZES: Units = &[
 
 /// Reads a time: a number and `ms`, `s`, `m` or `h`.
 pub(crate) fn duration(text: &str) -> Result<Duration, UnitError> {
-    let (number, unit) = split(text, "2s or 500ms")?;
+    let (number, unit) = split(text, "ms", "2s or 500ms")?;
     let factor = find(TIMES, unit, "ms, s, m, h")?;
     scale(number, factor).map(Duration::from_millis).ok_or(UnitError::NotWhole { smallest: "ms" })
 }
@@ -64,17 +64,25 @@ pub(crate) fn duration(text: &str) -> Result<Duration, UnitError> {
 /// Reads a size: a number and `B`, `KiB`, `MiB`, `GiB` (`k`, `M`, `G` for short), or `kB`, `MB`,
 /// `GB` for powers of 1000.
 pub(crate) fn bytes(text: &str) -> Result<Bytes, UnitError> {
-    let (number, unit) = split(text, "256MiB or 64k")?;
+    let (number, unit) = split(text, "b", "256MiB or 64k")?;
     let factor = find(SIZES, unit, "B, KiB, MiB, GiB, kB, MB, GB")?;
     scale(number, factor).map(Bytes).ok_or(UnitError::NotWhole { smallest: "bytes" })
 }
 
-fn split<'t>(text: &'t str, example: &'static str) -> Result<(&'t str, &'t str), UnitError> {
+/// Number and unit; nothing at all needs no unit.
+fn split<'t>(
+    text: &'t str,
+    smallest: &'static str,
+    example: &'static str,
+) -> Result<(&'t str, &'t str), UnitError> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = (&text[..end], text[end..].trim_start());
     if !number.starts_with(|c: char| c.is_ascii_digit()) {
         return Err(UnitError::NoNumber { example });
+    }
+    if number.bytes().all(|b| b == b'0') && unit.is_empty() {
+        return Ok((number, smallest));
     }
     if unit.is_empty() {
         return Err(UnitError::NoUnit { example });
@@ -120,6 +128,8 @@ mod tests {
         assert_eq!(bytes("1.5G"), Ok(Bytes::mib(1536)));
         assert_eq!(bytes("256MB"), Ok(Bytes(256_000_000)));
         assert_eq!(bytes("0B"), Ok(Bytes(0)));
+        assert_eq!(bytes("0"), Ok(Bytes(0)));
+        assert_eq!(ms("0"), Ok(0));
     }
 
     #[test]

@@ -142,7 +142,10 @@ fn engine_here(engine: Engine, machine: &Machine, table: &Table) -> Finding {
             let reasons: Vec<_> = reasons.map(|(_, why)| output::chain(&**why)).collect();
             let cure = match engine {
                 Engine::Native => "run evalx as root of the machine or of a privileged container",
-                Engine::Isolate => "install isolate on the PATH (github.com/ioi/isolate), as root",
+                Engine::Isolate => {
+                    "install isolate on the PATH (github.com/ioi/isolate), as root, and configure it \
+                     until `isolate --check-config` is content"
+                }
             };
             Finding::bad(&name, reasons.join("; "), cure)
         }

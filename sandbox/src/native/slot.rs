@@ -20,7 +20,7 @@ use rustix::time::Timespec;
 
 use super::agent::ARGV0;
 use super::filter::Op;
-use super::wire::{self, Failure, MESSAGE_MAX, Reply, Setup};
+use super::wire::{self, BoxFolder, Failure, MESSAGE_MAX, Reply, Setup};
 use super::work::{self, WorkFs};
 use crate::cgroup::{self, Entry, Group, Tree};
 use crate::collect;
@@ -235,6 +235,16 @@ pub(super) enum Shown {
     Same,
     /// A detached mount to be put there.
     New(OwnedFd),
+}
+
+impl From<&Shown> for BoxFolder {
+    fn from(shown: &Shown) -> Self {
+        match shown {
+            Shown::Nothing => Self::Empty,
+            Shown::Same => Self::Keep,
+            Shown::New(_) => Self::Mount,
+        }
+    }
 }
 
 /// The agent was asked for a box and has not been heard yet.

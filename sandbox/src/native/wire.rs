@@ -15,7 +15,6 @@ use rustix::net::{
 use serde::{Deserialize, Serialize};
 
 use super::filter::Op;
-use super::slot::Shown;
 use crate::Mount;
 
 /// The longest message; [`crate::Job::check`] keeps commands below it.
@@ -141,16 +140,6 @@ pub(super) enum BoxFolder {
 
 impl BoxFolder {
     const ALL: [Self; 3] = [Self::Empty, Self::Keep, Self::Mount];
-}
-
-impl From<&Shown> for BoxFolder {
-    fn from(shown: &Shown) -> Self {
-        match shown {
-            Shown::Nothing => Self::Empty,
-            Shown::Same => Self::Keep,
-            Shown::New(_) => Self::Mount,
-        }
-    }
 }
 
 /// The numbers in front of a command; `argc` and `envc` NUL-terminated strings follow.
