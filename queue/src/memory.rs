@@ -1,0 +1,187 @@
+//! The store in memory: for one process (`evalx up`, tests). What it holds ends with it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{Notify, broadcast};
+use tokio::time::Instant;
+
+use crate::id::{BatchId, Incarnation, JobId, Tenant};
+use crate::job::{Completion, Held, Job, Step};
+use crate::settings::{Account, Settings};
+use crate::store::{
+    Beat, Cancelled, Claim, Claimed, Enqueued, Error, Registered, Settled, Store, Target,
+    check_payloads, check_results,
+};
+use crate::transition::Millis;
+use crate::view::{Audit, BatchView, Cursor, Dead, Entry, JobView, Snapshot};
+
+mod lease;
+pub(crate) mod model;
+#[cfg(test)]
+mod properties;
+mod serve;
+
+pub(crate) use model::Model;
+
+/// How often a waiting worker looks by itself, for what no wake-up tells: a lease that ran out.
+const POLL: Duration = Duration::from_millis(250);
+/// Nudges that a slow listener may lag behind; then it is nudged for nothing.
+const NUDGES: usize = 64;
+
+/// A queue in this process's memory. Time is tokio's, so tests can pause it.
+#[derive(Debug)]
+pub struct MemoryStore {
+    settings: Settings,
+    /// A blocking lock: never held across an await, and each operation is short.
+    model: Mutex<Model>,
+    begin: Instant,
+    work: Notify,
+    nudges: broadcast::Sender<Arc<str>>,
+}
+
+impl MemoryStore {
+    /// An empty queue.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let model = Mutex::new(Model::new(settings.clone()));
+        let (nudges, _) = broadcast::channel(NUDGES);
+        Self { settings, model, begin: Instant::now(), work: Notify::new(), nudges }
+    }
+
+    fn now(&self) -> Millis {
+        // From one on: zero is "never" in some places of the Redis layout that this mirrors.
+        crate::settings::millis(self.begin.elapsed()) + 1
+    }
+
+    fn model(&self) -> MutexGuard<'_, Model> {
+        self.model.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs one operation and wakes who waits when there is work after it.
+    fn run<T>(&self, operation: impl FnOnce(&mut Model, Millis) -> T) -> T {
+        let now = self.now();
+        let mut model = self.model();
+        let answer = operation(&mut model, now);
+        if model.has_work(now) {
+            self.work.notify_waiters();
+        }
+        answer
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    async fn enqueue(&self, jobs: &[Job]) -> Result<Enqueued, Error> {
+        check_payloads(&self.settings, jobs)?;
+        Ok(self.run(|model, now| model.enqueue(jobs, now)))
+    }
+
+    async fn register(&self, who: &Incarnation, again: bool) -> Result<Registered, Error> {
+        let registered = self.run(|model, now| model.register(who, again, now));
+        registered.ok_or_else(|| Error::Superseded { who: who.clone() })
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, Error> {
+        Ok(self.run(|model, now| model.claim(claim, now)))
+    }
+
+    async fn progress(&self, steps: &[Step]) -> Result<Vec<Settled>, Error> {
+        Ok(self.run(|model, now| model.progress(steps, now)))
+    }
+
+    async fn complete(&self, completions: &[Completion]) -> Result<Vec<Settled>, Error> {
+        check_results(&self.settings, completions)?;
+        let jitter = fastrand::u32(0..=1000);
+        Ok(self.run(|model, now| model.complete(completions, jitter, now)))
+    }
+
+    async fn heartbeat(&self, who: &Incarnation, held: &[Held]) -> Result<Beat, Error> {
+        Ok(self.run(|model, now| model.heartbeat(who, held, now)))
+    }
+
+    async fn reap(&self, gone: Option<&Incarnation>) -> Result<u64, Error> {
+        Ok(self.run(|model, now| model.reap(gone, now)))
+    }
+
+    async fn cancel(&self, target: &Target) -> Result<Cancelled, Error> {
+        let (cancelled, nudged) = self.run(|model, now| model.cancel(target, now));
+        for who in nudged {
+            // Nobody listens: nobody has to be nudged.
+            drop(self.nudges.send(who.into()));
+        }
+        Ok(cancelled)
+    }
+
+    async fn release(&self, who: &Incarnation) -> Result<u64, Error> {
+        Ok(self.run(|model, now| model.release(who, now)))
+    }
+
+    async fn audit(&self) -> Result<Audit, Error> {
+        Ok(self.run(|model, now| model.audit(now)))
+    }
+
+    async fn set_account(&self, tenant: &Tenant, account: Account) -> Result<(), Error> {
+        self.run(|model, _| model.set_account(tenant, account));
+        Ok(())
+    }
+
+    async fn job(&self, id: &JobId) -> Result<Option<JobView>, Error> {
+        Ok(self.run(|model, now| model.job(id, now)))
+    }
+
+    async fn batch(&self, id: &BatchId) -> Result<Option<BatchView>, Error> {
+        Ok(self.run(|model, now| model.batch(id, now)))
+    }
+
+    async fn events(&self, after: &Cursor, most: usize) -> Result<Vec<Entry>, Error> {
+        Ok(self.run(|model, _| model.events(after, most)))
+    }
+
+    async fn dead_letters(&self, most: usize) -> Result<Vec<Dead>, Error> {
+        Ok(self.run(|model, now| model.dead_letters(most, now)))
+    }
+
+    async fn revive(&self, id: &JobId) -> Result<bool, Error> {
+        Ok(self.run(|model, now| model.revive(id, now)))
+    }
+
+    async fn snapshot(&self) -> Result<Snapshot, Error> {
+        Ok(self.run(|model, now| model.snapshot(now)))
+    }
+
+    async fn wait_for_work(&self) {
+        // Listens before it looks, so that nothing enqueued in between is missed.
+        let woken = self.work.notified();
+        let wait = {
+            let (model, now) = (self.model(), self.now());
+            if model.has_work(now) {
+                return;
+            }
+            let due = model.next_due().map(|due| Duration::from_millis(due.saturating_sub(now)));
+            due.map_or(POLL, |due| due.min(POLL))
+        };
+        tokio::select! {
+            () = woken => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+
+    async fn wait_for_nudge(&self, who: &Incarnation) {
+        let mut nudges = self.nudges.subscribe();
+        loop {
+            match nudges.recv().await {
+                Ok(nudged) if *nudged == *who.as_str() => return,
+                Ok(_) => {}
+                // Too many at once: one of them may have been ours.
+                Err(broadcast::error::RecvError::Lagged(_)) => return,
+                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+            }
+        }
+    }
+}
