@@ -179,6 +179,11 @@ impl Token {
         Self(format!("{who}#{claim}.{index}"))
     }
 
+    /// The token as it was read from a store.
+    pub(crate) fn read(text: String) -> Self {
+        Self(text)
+    }
+
     /// When it was claimed, relative to the other claims of its incarnation.
     pub(crate) fn order(&self) -> (u64, u64) {
         let number = |text: &str| text.parse().unwrap_or(0);

@@ -7,6 +7,7 @@ mod history;
 mod id;
 mod job;
 mod memory;
+pub mod redis;
 mod settings;
 mod store;
 pub mod transition;
@@ -14,10 +15,11 @@ pub mod view;
 
 pub use consumer::Consumer;
 pub use id::{BatchId, IdempotencyKey, Incarnation, Invalid, JobId, Place, Tenant, Token};
-pub use job::{Batch, Completion, Held, Job, Lane, Lease, Outcome, Step};
+pub use job::{Batch, Completion, Held, Job, Lane, Lease, Outcome, Step, Subject};
 pub use memory::MemoryStore;
+pub use redis::RedisStore;
 pub use settings::{Account, Limit, Settings};
 pub use store::{
-    Beat, Cancelled, Claim, Claimed, Enqueued, Error, Full, Registered, Settled, Store, Target,
-    Verdict,
+    Beat, Cancelled, Claim, Claimed, Enqueued, Error, Full, Reached, Registered, Settled, Store,
+    Target, Verdict,
 };

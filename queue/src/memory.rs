@@ -1,10 +1,11 @@
 //! The store in memory: for one process (`evalx up`, tests). What it holds ends with it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
 use crate::id::{BatchId, Incarnation, JobId, Tenant};
@@ -23,7 +24,8 @@ pub(crate) mod model;
 mod properties;
 mod serve;
 
-pub(crate) use model::Model;
+pub(crate) use model::{DEAD_LETTERS, Model};
+pub(crate) use serve::RETRY_AFTER;
 
 /// How often a waiting worker looks by itself, for what no wake-up tells: a lease that ran out.
 const POLL: Duration = Duration::from_millis(250);
@@ -37,7 +39,9 @@ pub struct MemoryStore {
     /// A blocking lock: never held across an await, and each operation is short.
     model: Mutex<Model>,
     begin: Instant,
-    work: Notify,
+    /// Counts what became claimable, and what it was when somebody claimed last.
+    work: watch::Sender<u64>,
+    seen: AtomicU64,
     nudges: broadcast::Sender<Arc<str>>,
 }
 
@@ -47,7 +51,8 @@ impl MemoryStore {
     pub fn new(settings: Settings) -> Self {
         let model = Mutex::new(Model::new(settings.clone()));
         let (nudges, _) = broadcast::channel(NUDGES);
-        Self { settings, model, begin: Instant::now(), work: Notify::new(), nudges }
+        let (begin, work, seen) = (Instant::now(), watch::Sender::new(0), AtomicU64::new(0));
+        Self { settings, model, begin, work, seen, nudges }
     }
 
     fn now(&self) -> Millis {
@@ -59,14 +64,13 @@ impl MemoryStore {
         self.model.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs one operation and wakes who waits when there is work after it.
+    /// Runs one operation and wakes who waits when something became claimable.
     fn run<T>(&self, operation: impl FnOnce(&mut Model, Millis) -> T) -> T {
         let now = self.now();
         let mut model = self.model();
         let answer = operation(&mut model, now);
-        if model.has_work(now) {
-            self.work.notify_waiters();
-        }
+        let queued = model.queued;
+        self.work.send_if_modified(|known| std::mem::replace(known, queued) != queued);
         answer
     }
 }
@@ -88,6 +92,7 @@ impl Store for MemoryStore {
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed, Error> {
+        self.seen.store(*self.work.borrow(), Ordering::Relaxed);
         Ok(self.run(|model, now| model.claim(claim, now)))
     }
 
@@ -156,18 +161,14 @@ impl Store for MemoryStore {
     }
 
     async fn wait_for_work(&self) {
-        // Listens before it looks, so that nothing enqueued in between is missed.
-        let woken = self.work.notified();
-        let wait = {
-            let (model, now) = (self.model(), self.now());
-            if model.has_work(now) {
-                return;
-            }
-            let due = model.next_due().map(|due| Duration::from_millis(due.saturating_sub(now)));
-            due.map_or(POLL, |due| due.min(POLL))
-        };
+        let mut work = self.work.subscribe();
+        let due = self.model().next_due().map(Duration::from_millis);
+        let due = due.map(|due| due.saturating_sub(Duration::from_millis(self.now())));
+        let wait = due.map_or(POLL, |due| due.min(POLL)).max(Duration::from_millis(1));
+        let seen = self.seen.load(Ordering::Relaxed);
         tokio::select! {
-            () = woken => {}
+            // Since the last claim, not since now: nothing enqueued in between is missed.
+            _ = work.wait_for(|queued| *queued != seen) => {}
             () = tokio::time::sleep(wait) => {}
         }
     }

@@ -49,6 +49,9 @@ pub enum Error {
     /// The store holds something that is no name.
     #[error("unexpected text in the queue's data")]
     Name(#[source] Invalid),
+    /// Redis or the way to it failed.
+    #[error("the queue in Redis")]
+    Redis(#[source] crate::redis::Error),
 }
 
 /// A queue.
@@ -146,15 +149,26 @@ pub enum Enqueued {
     Full(Full),
 }
 
-/// Which limit is reached.
+/// Nothing more is taken for now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Full {
-    /// The tenant whose limit it is; `None`: the limit of the whole queue.
-    pub tenant: Option<Tenant>,
-    /// How many jobs wait.
+    /// What is full.
+    pub limit: Reached,
+    /// How many jobs wait; 0 when that is not the point.
     pub depth: u64,
     /// When it may be worth another try.
     pub retry_after: Duration,
+}
+
+/// Which limit is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reached {
+    /// That of the whole queue.
+    Queue,
+    /// That of one tenant.
+    Tenant(Tenant),
+    /// The server's memory.
+    Memory,
 }
 
 /// How [`Store::register`] went.

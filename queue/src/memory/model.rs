@@ -34,6 +34,8 @@ pub(crate) struct Model {
     pub(super) batch_expiry: BTreeSet<(Millis, BatchId)>,
     pub(super) log: VecDeque<(u64, Vec<view::Event>)>,
     pub(super) logged: u64,
+    /// How often something became claimable.
+    pub(crate) queued: u64,
     /// What the running operation has made visible.
     pub(super) pending: Vec<view::Event>,
     pub(super) counts: Counts,
@@ -139,19 +141,13 @@ impl Model {
             batch_expiry: BTreeSet::new(),
             log: VecDeque::new(),
             logged: 0,
+            queued: 0,
             pending: Vec::new(),
             counts: Counts::default(),
             totals: view::Totals::default(),
             clock: None,
             grace: 0,
         }
-    }
-
-    /// Whether a claim would find something.
-    pub(crate) fn has_work(&self, now: Millis) -> bool {
-        let rings = self.rings.iter().any(|ring| !ring.order.is_empty());
-        let suspects = self.suspects.iter().any(|list| !list.is_empty());
-        rings || suspects || self.delayed.first().is_some_and(|(due, _)| *due <= now)
     }
 
     /// When the next delayed job is due.
@@ -247,6 +243,7 @@ impl Model {
         if !suspect {
             self.rings[lane.index()].join(tenant);
         }
+        self.queued += 1;
     }
 
     /// Keeps the counters equal to what they count.
@@ -304,6 +301,7 @@ impl Model {
         for ring in &mut self.rings {
             if ring.parked.remove(tenant) {
                 ring.join(tenant);
+                self.queued += 1;
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::id::{BatchId, JobId, Tenant};
 use crate::job::{Job, Lane};
 use crate::memory::model::{Counts, Model};
 use crate::settings::Account;
-use crate::store::{Cancelled, Enqueued, Full, Target};
+use crate::store::{Cancelled, Enqueued, Full, Reached, Target};
 use crate::transition::{Answer, Event, Millis, State};
 use crate::view::{Audit, BatchView, Cursor, Dead, Entry, JobView, LaneSnapshot, Snapshot, Stage};
 
@@ -39,10 +39,10 @@ impl Model {
                 *wanted.entry(&job.tenant).or_default() += 1;
             }
         }
-        let full = |tenant, depth| Some(Full { tenant, depth, retry_after: RETRY_AFTER });
+        let full = |limit, depth| Some(Full { limit, depth, retry_after: RETRY_AFTER });
         let depth = self.waiting();
         if !new.is_empty() && depth + new.len() as u64 > self.settings.depth {
-            return full(None, depth);
+            return full(Reached::Queue, depth);
         }
         for (tenant, wanted) in wanted {
             let record = self.tenants.get(tenant);
@@ -50,7 +50,7 @@ impl Model {
             let account = record.map(|r| r.account).unwrap_or_default();
             let limit = Self::limit(account.depth, self.settings.tenant_depth);
             if limit.is_some_and(|limit| waiting + wanted > limit) {
-                return full(Some(tenant.clone()), waiting);
+                return full(Reached::Tenant(tenant.clone()), waiting);
             }
         }
         None

@@ -1,0 +1,548 @@
+//! The store on Redis, for fleets: Lua scripts over lists, sorted sets and hashes under one hash
+//! tag, so that one queue is one slot.
+//!
+//! Needs Redis 7.0 or Valkey. What is answered is as safe as the server's settings make it, see
+//! [`Server::loss`]: with `appendonly yes` and `appendfsync always` a power cut loses nothing, and that
+//! with `maxmemory-policy noeviction` is how a queue's server should be set.
+//!
+//! | key (after `jq:{NAME}:`) | type | content |
+//! |---|---|---|
+//! | `j:ID` | hash | a job: `s` state `q l d f x c`, `o` token, `a` attempts, `lo` lost, `t` tenant, `l` lane, `c` cost, `e` enqueued, `p` payload or `g` when it lies apart, `r` result, … |
+//! | `p:ID` | string | a payload above 4 KiB, written and read outside of scripts |
+//! | `x:ID` | hash | partial results |
+//! | `t:LANE:TENANT`, `s:LANE` | list | waiting ids; suspects |
+//! | `r:LANE` | sorted set | tenants with work by virtual time; `pk` those at their cap |
+//! | `vt`, `lv` | hash | virtual times of tenants outside the ring and of lanes; strides |
+//! | `n:TENANT` | hash | `w mq mf` what it may, `q f` how many wait and run |
+//! | `w:INCARNATION` | hash | what it holds: id → since, deadline, token; `su` its suspect |
+//! | `wl`, `pl` | sorted set, hash | incarnation → until when it is alive; place → incarnation |
+//! | `d`, `dl` | sorted set | delayed ids by due time; dead letters by time |
+//! | `b:BATCH`, `bj:BATCH` | hash, list | a batch's numbers; its ids |
+//! | `c`, `m` | hash | counters; layout, run id of the server, clock |
+//! | `ev`, `wake` | stream, channel | the event log; hints |
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::aio::MultiplexedConnection;
+use redis::{FromRedisValue, Pipeline, RedisError, ScriptInvocation};
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::id::{BatchId, Incarnation, JobId, Tenant};
+use crate::job::{Completion, Held, Job, Outcome, Step};
+use crate::memory::RETRY_AFTER;
+use crate::settings::{Account, Limit, Settings, millis};
+use crate::store::{
+    self, Beat, Cancelled, Claim, Claimed, Enqueued, Full, Reached, Registered, Settled, Store,
+    Target, Verdict, check_payloads, check_results,
+};
+use crate::view::{Audit, BatchView, Cursor, Dead, Entry, JobView, Snapshot};
+
+mod address;
+mod audit;
+#[cfg(test)]
+mod differential;
+mod enqueue;
+mod link;
+mod scripts;
+mod server;
+mod wire;
+
+use address::Address;
+use link::{Link, Live};
+use scripts::{SERVER_CLOCK, Scripts};
+pub use server::{Danger, Loss, Server};
+
+/// The layout of keys that this version writes. It grows when an older version would misread it.
+const LAYOUT: u32 = 1;
+/// Jobs that one script ends, reports on or cancels.
+const CHUNK: usize = 100;
+/// How long a worker that waits for a hint waits at most; half of it at least.
+const POLL: Duration = Duration::from_millis(500);
+
+/// Why Redis gave no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The address is none.
+    #[error("not an address of a Redis server")]
+    Url {
+        /// What is wrong with it.
+        #[source]
+        source: RedisError,
+    },
+    /// The address of Sentinels is none.
+    #[error("not an address of Sentinels: redis+sentinel://host[:port][,host…]/master[/db]")]
+    SentinelUrl,
+    /// The name of the queue is none.
+    #[error("a queue's name is 1 to 64 of a-z, A-Z, 0-9, - and _: {name:?}")]
+    QueueName {
+        /// What was given.
+        name: String,
+    },
+    /// No connection.
+    #[error("cannot connect to Redis")]
+    Connect(#[source] RedisError),
+    /// Neither connection nor error.
+    #[error("no answer from Redis within {after:?}")]
+    Silent {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The server refuses who we are.
+    #[error("Redis refuses the user or password")]
+    Login(#[source] RedisError),
+    /// The server lacks something that is needed.
+    #[error("{found} is too old: Redis 7.0 or Valkey is needed")]
+    TooOld {
+        /// What it is.
+        found: String,
+    },
+    /// The server is a copy of another one.
+    #[error("this Redis is a read-only replica: the address of the primary is needed")]
+    Replica,
+    /// A newer version has written this queue.
+    #[error("the queue has layout {found}, this version knows {known}: update this program")]
+    Newer {
+        /// Its layout.
+        found: u32,
+        /// The newest that we know.
+        known: u32,
+    },
+    /// A command or script failed.
+    #[error("{what} failed")]
+    Command {
+        /// Which.
+        what: &'static str,
+        /// How.
+        #[source]
+        source: RedisError,
+    },
+    /// The data is not as we write it.
+    #[error("unexpected reply to {what}")]
+    Reply {
+        /// To what.
+        what: &'static str,
+    },
+}
+
+impl Error {
+    fn command(what: &'static str, source: RedisError) -> Self {
+        Self::Command { what, source }
+    }
+
+    fn connect(source: RedisError) -> Self {
+        let refused = source.kind() == redis::ErrorKind::AuthenticationFailed
+            || matches!(source.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"));
+        if refused { Self::Login(source) } else { Self::Connect(source) }
+    }
+}
+
+impl From<Error> for store::Error {
+    fn from(error: Error) -> Self {
+        Self::Redis(error)
+    }
+}
+
+/// A queue in Redis.
+#[derive(Debug)]
+pub struct RedisStore {
+    settings: Settings,
+    prefix: String,
+    scripts: Scripts,
+    link: Link,
+    /// The hints when somebody claimed last.
+    seen: AtomicU64,
+    server: Mutex<Option<Server>>,
+}
+
+impl RedisStore {
+    /// Connects to the queue `name` at `url`: `redis://[user:password@]host[:port][/db]`, `rediss://`
+    /// with TLS, `unix:///path`, `redis+sentinel://[user:password@]host[:port][,host…]/master[/db]`.
+    ///
+    /// A server that was started since it was seen last gets its append-only file rewritten and
+    /// the queue audited: a file torn by a power cut would let a script count as half done after
+    /// the next restart.
+    ///
+    /// # Errors
+    /// When there is no usable server, or a newer version has written the queue.
+    pub async fn connect(url: &str, name: &str, settings: Settings) -> Result<Self, store::Error> {
+        let store = Self::new(url, name, settings, SERVER_CLOCK)?;
+        store.live().await?;
+        if store.audit_due().await? {
+            audit::run(&store).await?;
+        }
+        Ok(store)
+    }
+
+    fn new(url: &str, name: &str, settings: Settings, clock: &str) -> Result<Self, Error> {
+        let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        if !(1..=64).contains(&name.len()) || !name.bytes().all(fits) {
+            return Err(Error::QueueName { name: name.chars().take(80).collect() });
+        }
+        let prefix = format!("jq:{{{name}}}:");
+        let scripts = Scripts::new(&settings, clock);
+        let link = Link::new(Address::parse(url)?, format!("{prefix}wake"));
+        let server = Mutex::new(None);
+        Ok(Self { settings, prefix, scripts, link, seen: AtomicU64::new(0), server })
+    }
+
+    /// What was found out about the server when the connection was made last.
+    #[must_use]
+    pub fn server(&self) -> Option<Server> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn live(&self) -> Result<Live, Error> {
+        self.link.live(|connection| self.greet(connection)).await
+    }
+
+    /// Looks at a server before it is used.
+    async fn greet(&self, mut connection: MultiplexedConnection) -> Result<(), Error> {
+        let server = Server::ask(&mut connection).await?;
+        let mut open = self.scripts.open.key(&self.prefix);
+        let open = open.arg(LAYOUT).arg(&server.run_id).invoke_async(&mut connection).await;
+        let (known, news): (u8, u32) = open.map_err(|source| Error::command("open", source))?;
+        if known == 0 {
+            return Err(Error::Newer { found: news, known: LAYOUT });
+        }
+        if news == 1 && server.appends {
+            // Refused while one runs already, which does as well.
+            let rewrite: Result<(), RedisError> =
+                redis::cmd("BGREWRITEAOF").query_async(&mut connection).await;
+            drop(rewrite);
+        }
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
+        Ok(())
+    }
+
+    async fn audit_due(&self) -> Result<bool, Error> {
+        let mut pipe = redis::pipe();
+        pipe.cmd("HEXISTS").arg(self.key("m")).arg("audit");
+        let (due,): (bool,) = self.pipe("audit", &pipe).await?;
+        Ok(due)
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    async fn call<T: FromRedisValue>(
+        &self,
+        what: &'static str,
+        invocation: &ScriptInvocation<'_>,
+    ) -> Result<T, Error> {
+        let live = self.live().await?;
+        let answer = invocation.invoke_async(&mut live.connection()).await;
+        live.note(&answer);
+        answer.map_err(|source| Error::command(what, source))
+    }
+
+    async fn pipe<T: FromRedisValue>(
+        &self,
+        what: &'static str,
+        pipe: &Pipeline,
+    ) -> Result<T, Error> {
+        let live = self.live().await?;
+        let answer = pipe.query_async(&mut live.connection()).await;
+        live.note(&answer);
+        answer.map_err(|source| Error::command(what, source))
+    }
+
+    /// Reads what a claim's reply does not carry: large payloads, and steps of attempts before.
+    async fn complement(&self, claimed: &mut Vec<wire::Claimed>) -> Result<(), store::Error> {
+        let mut pipe = redis::pipe();
+        for job in claimed.iter() {
+            if job.elsewhere {
+                pipe.cmd("GET").arg(self.key(&format!("p:{}", job.lease.id)));
+            }
+            if job.has_steps {
+                pipe.cmd("HGETALL").arg(self.key(&format!("x:{}", job.lease.id)));
+            }
+        }
+        if pipe.is_empty() {
+            return Ok(());
+        }
+        let replies: Vec<redis::Value> = self.pipe("payload", &pipe).await?;
+        let mut replies = replies.into_iter();
+        let mut next = || replies.next().unwrap_or(redis::Value::Nil);
+        let odd = |source| Error::command("payload", source);
+        let mut lost = Vec::new();
+        for job in claimed.iter_mut() {
+            if job.elsewhere {
+                let payload = Option::<Vec<u8>>::from_redis_value(next());
+                match payload.map_err(|e| odd(e.into()))? {
+                    Some(payload) => job.lease.payload = payload.into(),
+                    None => lost.push(Held::from(&job.lease)),
+                }
+            }
+            if job.has_steps {
+                let steps = Vec::<(u32, Vec<u8>)>::from_redis_value(next());
+                let steps = steps.map_err(|e| odd(e.into()))?;
+                job.lease.steps = steps.into_iter().map(|(n, report)| (n, report.into())).collect();
+                job.lease.steps.sort_by_key(|(index, _)| *index);
+            }
+        }
+        if lost.is_empty() {
+            return Ok(());
+        }
+        // Thrown away by a server that evicts keys: nobody can ever run it.
+        claimed.retain(|job| !lost.iter().any(|held| held.token == job.lease.token));
+        let bury = |held| Completion { held, outcome: Outcome::Buried };
+        let buried: Vec<_> = lost.into_iter().map(bury).collect();
+        self.complete_with(&buried, 0).await.map(drop)
+    }
+
+    async fn complete_with(
+        &self,
+        completions: &[Completion],
+        jitter: u32,
+    ) -> Result<Vec<Settled>, store::Error> {
+        let mut settled = Vec::with_capacity(completions.len());
+        for chunk in completions.chunks(CHUNK) {
+            let mut invocation = self.scripts.complete.key(&self.prefix);
+            invocation.arg(jitter).arg(chunk.len());
+            for Completion { held: Held { id, token }, outcome } in chunk {
+                let none: &[u8] = &[];
+                let (kind, took, result) = match outcome {
+                    Outcome::Finished { result, took } => {
+                        let took = took.map(|took| millis(took).to_string());
+                        ("f", took.unwrap_or_default(), result.as_ref())
+                    }
+                    Outcome::Retry => ("r", String::new(), none),
+                    Outcome::HandedBack => ("b", String::new(), none),
+                    Outcome::Buried => ("x", String::new(), none),
+                };
+                invocation.arg(id.as_str()).arg(token.as_str()).arg(kind).arg(took).arg(result);
+            }
+            let codes = self.call("complete", &invocation).await?;
+            settled.extend(wire::settled(codes));
+        }
+        Ok(settled)
+    }
+
+    async fn cancel_ids(&self, ids: &[String]) -> Result<Cancelled, Error> {
+        let mut sum = Cancelled { cancelled: 0, ended: 0 };
+        for chunk in ids.chunks(CHUNK) {
+            let mut invocation = self.scripts.cancel.key(&self.prefix);
+            for id in chunk {
+                invocation.arg(id.as_str());
+            }
+            let (cancelled, ended): (u64, u64) = self.call("cancel", &invocation).await?;
+            sum.cancelled += cancelled;
+            sum.ended += ended;
+        }
+        Ok(sum)
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    async fn enqueue(&self, jobs: &[Job]) -> Result<Enqueued, store::Error> {
+        check_payloads(&self.settings, jobs)?;
+        match enqueue::run(self, jobs).await {
+            // Refused before the first write: nothing of the chunk is in.
+            Err(Error::Command { source, .. }) if source.code() == Some("OOM") => {
+                let (limit, retry_after) = (Reached::Memory, RETRY_AFTER);
+                Ok(Enqueued::Full(Full { limit, depth: 0, retry_after }))
+            }
+            answer => Ok(answer?),
+        }
+    }
+
+    async fn register(&self, who: &Incarnation, again: bool) -> Result<Registered, store::Error> {
+        let mut invocation = self.scripts.register.key(&self.prefix);
+        invocation.arg(who.as_str()).arg(u8::from(again));
+        let recovered: i64 = self.call("register", &invocation).await?;
+        let recovered = u64::try_from(recovered);
+        let recovered = recovered.map_err(|_| store::Error::Superseded { who: who.clone() })?;
+        Ok(Registered { recovered })
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, store::Error> {
+        let Claim { who, number, free, lanes } = claim;
+        self.seen.store(*self.link.signals().work.borrow(), Ordering::Relaxed);
+        let mut invocation = self.scripts.claim.key(&self.prefix);
+        invocation.arg(who.as_str()).arg(*number).arg((*free).min(Claim::MOST));
+        for lane in lanes {
+            invocation.arg(lane.index());
+        }
+        let reply = self.call("claim", &invocation).await?;
+        let Some(mut claimed) = wire::claimed(reply, &self.settings)? else {
+            return Ok(Claimed::Unknown);
+        };
+        self.complement(&mut claimed).await?;
+        Ok(Claimed::Leases(claimed.into_iter().map(|job| job.lease).collect()))
+    }
+
+    async fn progress(&self, steps: &[Step]) -> Result<Vec<Settled>, store::Error> {
+        let mut settled = Vec::with_capacity(steps.len());
+        for chunk in steps.chunks(CHUNK) {
+            let mut invocation = self.scripts.progress.key(&self.prefix);
+            invocation.arg(chunk.len());
+            for Step { held: Held { id, token }, index, report } in chunk {
+                invocation.arg(id.as_str()).arg(token.as_str()).arg(*index).arg(report.as_ref());
+            }
+            let codes = self.call("progress", &invocation).await?;
+            settled.extend(wire::settled(codes));
+        }
+        Ok(settled)
+    }
+
+    async fn complete(&self, completions: &[Completion]) -> Result<Vec<Settled>, store::Error> {
+        check_results(&self.settings, completions)?;
+        self.complete_with(completions, fastrand::u32(0..=1000)).await
+    }
+
+    async fn heartbeat(&self, who: &Incarnation, held: &[Held]) -> Result<Beat, store::Error> {
+        let mut invocation = self.scripts.heartbeat.key(&self.prefix);
+        invocation.arg(who.as_str()).arg(held.len());
+        for Held { id, token } in held {
+            invocation.arg(id.as_str()).arg(token.as_str());
+        }
+        let codes: Vec<u8> = self.call("heartbeat", &invocation).await?;
+        let verdict = |code: &u8| match code {
+            0 => Verdict::Keep,
+            1 => Verdict::Revoked,
+            _ => Verdict::Cancelled,
+        };
+        Ok(match codes.split_first() {
+            Some((1, verdicts)) => Beat::Known(verdicts.iter().map(verdict).collect()),
+            _ => Beat::Unknown,
+        })
+    }
+
+    async fn reap(&self, gone: Option<&Incarnation>) -> Result<u64, store::Error> {
+        let mut invocation = self.scripts.reap.key(&self.prefix);
+        invocation.arg(gone.map_or("", Incarnation::as_str));
+        let (reaped, audit): (u64, u8) = self.call("reap", &invocation).await?;
+        if audit == 1 {
+            audit::run(self).await?;
+        }
+        Ok(reaped)
+    }
+
+    async fn cancel(&self, target: &Target) -> Result<Cancelled, store::Error> {
+        let ids = match target {
+            Target::Job(id) => vec![id.as_str().to_owned()],
+            Target::Batch(id) => {
+                let mut pipe = redis::pipe();
+                pipe.cmd("LRANGE").arg(self.key(&format!("bj:{id}"))).arg(0).arg(-1);
+                let (ids,): (Vec<String>,) = self.pipe("batch", &pipe).await?;
+                ids
+            }
+        };
+        Ok(self.cancel_ids(&ids).await?)
+    }
+
+    async fn release(&self, who: &Incarnation) -> Result<u64, store::Error> {
+        let mut invocation = self.scripts.release.key(&self.prefix);
+        Ok(self.call("release", invocation.arg(who.as_str())).await?)
+    }
+
+    async fn audit(&self) -> Result<Audit, store::Error> {
+        audit::run(self).await
+    }
+
+    async fn set_account(&self, tenant: &Tenant, account: Account) -> Result<(), store::Error> {
+        let Account { weight, depth, running } = account;
+        let key = self.key(&format!("n:{tenant}"));
+        let mut pipe = redis::pipe();
+        pipe.atomic().cmd("HSET").arg(&key).arg("w").arg(weight.max(1)).ignore();
+        for (field, limit) in [("mq", depth), ("mf", running)] {
+            match limit {
+                Limit::Default => pipe.cmd("HDEL").arg(&key).arg(field).ignore(),
+                Limit::At(n) => pipe.cmd("HSET").arg(&key).arg(field).arg(n).ignore(),
+            };
+        }
+        Ok(self.pipe("account", &pipe).await?)
+    }
+
+    async fn job(&self, id: &JobId) -> Result<Option<JobView>, store::Error> {
+        let mut pipe = redis::pipe();
+        let fields = ["s", "l", "t", "a", "lo", "r", "w"];
+        pipe.cmd("HMGET").arg(self.key(&format!("j:{id}"))).arg(&fields);
+        pipe.cmd("HGETALL").arg(self.key(&format!("x:{id}")));
+        let (fields, steps) = self.pipe("job", &pipe).await?;
+        wire::job_view(fields, steps)
+    }
+
+    async fn batch(&self, id: &BatchId) -> Result<Option<BatchView>, store::Error> {
+        let mut pipe = redis::pipe();
+        pipe.cmd("HMGET").arg(self.key(&format!("b:{id}"))).arg(&["n", "d", "f"]);
+        type Numbers = (Option<u32>, Option<u32>, Option<u32>);
+        let ((total, finished, failed),): (Numbers,) = self.pipe("batch", &pipe).await?;
+        Ok(total.map(|total| BatchView {
+            total,
+            finished: finished.unwrap_or(0),
+            failed: failed.unwrap_or(0),
+        }))
+    }
+
+    async fn events(&self, after: &Cursor, most: usize) -> Result<Vec<Entry>, store::Error> {
+        let mut pipe = redis::pipe();
+        let from = if after.0 == "0" { "-".to_owned() } else { format!("({after}") };
+        pipe.cmd("XRANGE").arg(self.key("ev")).arg(from).arg("+").arg("COUNT").arg(most);
+        type Fields = Vec<(String, Vec<u8>)>;
+        let (entries,): (Vec<(String, Fields)>,) = self.pipe("events", &pipe).await?;
+        let entry = |(id, fields)| Ok(Entry { cursor: Cursor(id), events: wire::events(fields)? });
+        entries.into_iter().map(entry).collect()
+    }
+
+    async fn dead_letters(&self, most: usize) -> Result<Vec<Dead>, store::Error> {
+        if most == 0 {
+            return Ok(Vec::new());
+        }
+        let mut pipe = redis::pipe();
+        pipe.cmd("ZRANGE").arg(self.key("dl")).arg(0).arg(most - 1).arg("REV").arg("WITHSCORES");
+        let (letters,): (Vec<(String, f64)>,) = self.pipe("dead letters", &pipe).await?;
+        let snapshot: Vec<i64> =
+            self.call("snapshot", &self.scripts.snapshot.key(&self.prefix)).await?;
+        let now = snapshot.last().copied().unwrap_or(0);
+        #[expect(clippy::cast_possible_truncation, reason = "milliseconds, far below 2^53")]
+        let age = |at: f64| Duration::from_millis(u64::try_from(now - at as i64).unwrap_or(0));
+        let letters = letters.into_iter();
+        Ok(letters.map(|(id, at)| Dead { id: JobId::internal(&id), age: age(at) }).collect())
+    }
+
+    async fn revive(&self, id: &JobId) -> Result<bool, store::Error> {
+        let mut invocation = self.scripts.revive.key(&self.prefix);
+        Ok(self.call("revive", invocation.arg(id.as_str())).await?)
+    }
+
+    async fn snapshot(&self) -> Result<Snapshot, store::Error> {
+        let invocation = self.scripts.snapshot.key(&self.prefix);
+        let numbers: Vec<i64> = self.call("snapshot", &invocation).await?;
+        wire::snapshot(&numbers)
+    }
+
+    async fn wait_for_work(&self) {
+        let seen = self.seen.load(Ordering::Relaxed);
+        let mut work = self.link.signals().work.subscribe();
+        let poll = POLL.mul_f64(0.5 + fastrand::f64() / 2.0);
+        tokio::select! {
+            // Since the last claim, not since now: nothing enqueued in between is missed.
+            _ = work.wait_for(|hints| *hints != seen) => {}
+            () = tokio::time::sleep(poll) => {}
+        }
+    }
+
+    async fn wait_for_nudge(&self, who: &Incarnation) {
+        let mut nudges = self.link.signals().nudges.subscribe();
+        loop {
+            match nudges.recv().await {
+                Ok(nudged) if *nudged == *who.as_str() => return,
+                Ok(_) => {}
+                // Too many at once: one of them may have been ours.
+                Err(RecvError::Lagged(_)) => return,
+                Err(RecvError::Closed) => std::future::pending().await,
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+-- ARGV: jitter, n, n*(id, token, kind, took, result); kind: f(inal), r(etry), b(ack), x (dead)
+local jitter, n = tonumber(ARGV[1]), tonumber(ARGV[2])
+local out, weights = {}, {}
+local function weight(ten)
+  local w = weights[ten]
+  if not w then w = tonumber(call('HGET', P..'n:'..ten, 'w') or '1'); weights[ten] = w end
+  return w
+end
+for i = 0, n - 1 do
+  local b = 2 + i * 5
+  local id, tok, kind, took = ARGV[b + 1], ARGV[b + 2], ARGV[b + 3], ARGV[b + 4]
+  local j = get(id)
+  if j.s == 'l' and j.o == tok then
+    out[i + 1] = 1
+    if kind == 'f' then
+      unhold(j)
+      call('HSET', j.key, 's', 'f', 'r', ARGV[b + 5], 'p', '')
+      ended(j, 'f')
+      if took ~= '' then
+        local w = weight(j.t)
+        charge(j.l, j.t, math.floor(tonumber(took) * 1000 / w) - math.floor(j.c * 1000 / w))
+      end
+    elseif kind == 'b' then
+      hand_back(j)
+    elseif kind == 'x' then
+      bury(j, 'buried', false, j.lo)
+    elseif j.a >= (j.l == '3' and INTERNAL_ATTEMPTS or ATTEMPTS) then
+      bury(j, 'attempts', false, j.lo)
+    else
+      local most = j.l == '3' and INTERNAL_RETRY_MOST or RETRY_MOST
+      local bound = math.min(RETRY_FIRST * 2 ^ math.min(j.a, 16), most)
+      unhold(j)
+      call('HSET', j.key, 's', 'd', 'o', '')
+      call('ZADD', P..'d', I(now + math.floor(bound * jitter / 1000)), id)
+      count_delayed(j.t, 1)
+      count('re', 1)
+      event('r', id)
+    end
+  elseif j.s == 'f' and j.o == tok and kind == 'f' then out[i + 1] = 2
+  else out[i + 1] = 0; count('st', 1) end
+end
+flush()
+return out

@@ -1,0 +1,99 @@
+//! For tests and benches: a redis-server of their own, in a folder of its own, on a Unix socket.
+//! It ends with its value.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A running server.
+#[derive(Debug)]
+pub(crate) struct TestServer {
+    folder: tempfile::TempDir,
+    arguments: Vec<String>,
+    child: Child,
+}
+
+impl TestServer {
+    /// Starts one. `arguments` are the server's own.
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for redis-server");
+        let arguments: Vec<String> = arguments.iter().map(|&a| a.to_owned()).collect();
+        let child = spawn(folder.path(), &arguments);
+        let server = Self { folder, arguments, child };
+        server.wait_until_ready();
+        server
+    }
+
+    /// One that loses nothing.
+    #[allow(dead_code, reason = "not every target that includes this file needs it")]
+    pub(crate) fn strict() -> Self {
+        Self::start(&["--appendonly", "yes", "--appendfsync", "always"])
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("unix://{}", self.folder.path().join("s").display())
+    }
+
+    #[allow(dead_code, reason = "not every target that includes this file needs it")]
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// SIGKILL, as a crash would.
+    #[allow(dead_code, reason = "not every target that includes this file needs it")]
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("a child of ours can be killed");
+        self.child.wait().expect("a child of ours can be waited for");
+    }
+
+    /// Starts it again after [`TestServer::kill`], on the same data.
+    #[allow(dead_code, reason = "not every target that includes this file needs it")]
+    pub(crate) fn restart(&mut self) {
+        self.child = spawn(self.folder.path(), &self.arguments);
+        self.wait_until_ready();
+    }
+
+    /// Until it has loaded its data.
+    fn wait_until_ready(&self) {
+        let end = Instant::now() + Duration::from_secs(20);
+        let client = redis::Client::open(self.url()).expect("a good address");
+        loop {
+            let pong = client
+                .get_connection()
+                .and_then(|mut connection| redis::cmd("PING").query::<String>(&mut connection));
+            match pong {
+                Ok(_) => return,
+                // With a password it is ready, too.
+                Err(error) if matches!(error.code(), Some("NOAUTH" | "WRONGPASS")) => return,
+                Err(error) if error.kind() == redis::ErrorKind::AuthenticationFailed => return,
+                Err(error) => assert!(Instant::now() < end, "redis-server does not start: {error}"),
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        // It may have been killed before.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "no guest: the server that the tests are about")]
+fn spawn(folder: &Path, arguments: &[String]) -> Child {
+    let log = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join("log"))
+        .expect("a log for redis-server");
+    Command::new("redis-server")
+        .args(["--port", "0", "--unixsocket", "s", "--save", "", "--daemonize", "no"])
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(log)
+        .spawn()
+        .expect("redis-server is needed: apt-get install redis-server")
+}
