@@ -25,6 +25,7 @@ check: ## Format and lints, as CI wants them
 bench: ## Print the figures of SPEC.md beside a bare process, from one run
 	$(CARGO) bench --locked -p sandbox --bench overhead
 	$(CARGO) bench --locked -p evalx --bench judge
+	$(CARGO) bench --locked -p queue --bench queue
 
 deny: ## Licences, advisories and duplicates of the dependencies (needs cargo-deny)
 	cargo deny check

@@ -374,9 +374,12 @@ impl Store for RedisStore {
             invocation.arg(lane.index());
         }
         let reply = self.call("claim", &invocation).await?;
-        let Some(mut claimed) = wire::claimed(reply, &self.settings)? else {
+        let Some((mut claimed, more)) = wire::claimed(reply, &self.settings)? else {
             return Ok(Claimed::Unknown);
         };
+        if more {
+            self.link.signals().work.send_modify(|hints| *hints += 1);
+        }
         self.complement(&mut claimed).await?;
         Ok(Claimed::Leases(claimed.into_iter().map(|job| job.lease).collect()))
     }

@@ -13,7 +13,7 @@ use crate::view;
 /// Delayed jobs that one claim wakes.
 const WAKES: usize = 32;
 /// Entries of lists that one claim looks at in vain.
-const VAIN: usize = 128;
+const VAIN: usize = 512;
 /// Suspects that one claim looks at.
 const SUSPECTS: usize = 8;
 /// Dead workers that one heartbeat takes care of.
@@ -62,19 +62,24 @@ impl Model {
             leases.extend(found.map(|id| self.lease(claim, 0, &id, now)));
         }
         let mut empty = Lane::ALL.map(|lane| !claim.lanes.contains(&lane));
-        for _ in 0..free + VAIN {
-            if leases.len() == free {
-                break;
-            }
+        self.rings.iter_mut().for_each(|ring| ring.left = None);
+        let mut looks = free + VAIN;
+        while leases.len() < free && looks > 0 {
+            looks -= 1;
             let lanes = claim.lanes.iter().copied().filter(|lane| !empty[lane.index()]);
             let Some(lane) = lanes.min_by_key(|lane| self.stride(*lane)) else { break };
             if self.rings[lane.index()].order.is_empty() {
                 empty[lane.index()] = true;
+                // Nobody is left: whoever comes next starts where the last one ended.
+                let ring = &mut self.rings[lane.index()];
+                ring.clock = ring.left.map_or(ring.clock, |left| left.max(ring.clock));
             } else if let Some(id) = self.pop(lane) {
                 let lease = self.lease(claim, leases.len(), &id, now);
                 leases.push(lease);
             }
         }
+        // All looks were in vain: behind them there may be more.
+        self.queued += u64::from(leases.is_empty() && looks == 0);
         let started = leases.iter().map(|lease| view::Event::Started(lease.id.clone()));
         self.pending.extend(started);
         self.publish();
@@ -98,7 +103,9 @@ impl Model {
         let list = self.lists.get_mut(&(lane, tenant.clone()));
         let Some(id) = list.and_then(|list| list.pop_front()) else {
             self.lists.remove(&(lane, tenant.clone()));
-            self.rings[lane.index()].leave(&tenant);
+            let ring = &mut self.rings[lane.index()];
+            ring.leave(&tenant);
+            ring.left = Some(time);
             return None;
         };
         let fits = |life: &Life| life.state == State::Queued && !life.is_suspect();

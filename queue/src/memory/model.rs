@@ -73,6 +73,8 @@ pub(super) struct Ring {
     /// Tenants that have work but as many running jobs as they may.
     pub(super) parked: BTreeSet<Tenant>,
     pub(super) clock: i64,
+    /// The time of who ran out of work last, in the claim that goes on.
+    pub(super) left: Option<i64>,
 }
 
 /// Lanes by stride: whoever has the smallest value is served and steps on.

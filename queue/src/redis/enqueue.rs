@@ -71,8 +71,13 @@ async fn put_payloads(store: &RedisStore, chunk: &[Job]) -> Result<(), Error> {
     if pipe.is_empty() {
         return Ok(());
     }
-    let _: redis::Value = store.pipe("payload", &pipe).await?;
-    Ok(())
+    // The error of a whole pipeline would not tell its code.
+    let replies: Vec<redis::Value> = store.pipe("payload", pipe.ignore_errors()).await?;
+    let refused = replies.into_iter().find_map(|reply| match reply {
+        redis::Value::ServerError(error) => Some(error),
+        _ => None,
+    });
+    refused.map_or(Ok(()), |error| Err(Error::command("payload", error.into())))
 }
 
 fn invocation<'a>(

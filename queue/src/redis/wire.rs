@@ -22,20 +22,22 @@ pub(super) struct Claimed {
     pub(super) has_steps: bool,
 }
 
-/// The reply of claim.lua; `None`: the incarnation is unknown.
+/// The reply of claim.lua: jobs, and whether another claim may find some; `None`: the incarnation
+/// is unknown.
 pub(super) fn claimed(
     reply: Value,
     settings: &Settings,
-) -> Result<Option<Vec<Claimed>>, StoreError> {
+) -> Result<Option<(Vec<Claimed>, bool)>, StoreError> {
     let items = match reply {
         Value::Array(items) => items,
         Value::Int(_) => return Ok(None),
         _ => return Err(odd("claim").into()),
     };
     let mut items = items.into_iter();
-    let now = items.next().map(text).ok_or_else(|| odd("claim"))?;
-    let now = number(&now);
-    items.map(|item| claimed_one(item, now, settings)).collect::<Result<_, _>>().map(Some)
+    let mut head = || items.next().map(bulk).ok_or_else(|| odd("claim"));
+    let (now, more) = (number(&head()?), number(&head()?) == 1);
+    let jobs = items.map(|item| claimed_one(item, now, settings)).collect::<Result<_, _>>()?;
+    Ok(Some((jobs, more)))
 }
 
 fn claimed_one(item: Value, now: u64, settings: &Settings) -> Result<Claimed, StoreError> {
@@ -216,10 +218,6 @@ fn lane_of(digit: &[u8]) -> Result<Lane, StoreError> {
 /// What no script of ours replies.
 pub(super) fn odd(what: &'static str) -> Error {
     Error::Reply { what }
-}
-
-fn text(value: Value) -> Vec<u8> {
-    bulk(value)
 }
 
 fn bulk(value: Value) -> Vec<u8> {

@@ -23,15 +23,16 @@ local tens = {}
 local function tenant(name)
   local t = tens[name]
   if not t then
-    local v = call('HMGET', P..'n:'..name, 'w', 'mf', 'f')
-    t = { w = tonumber(v[1] or '1'), cap = tonumber(v[2] or TENANT_RUNNING), f = tonumber(v[3] or '0') }
+    local v = call('HMGET', P..'n:'..name, 'w', 'mf', 'f', 'q')
+    t = { w = tonumber(v[1] or '1'), cap = tonumber(v[2] or TENANT_RUNNING),
+      f = tonumber(v[3] or '0'), q = tonumber(v[4] or '0') }
     tens[name] = t
   end
   return t
 end
 local function at_cap(t) return t.cap >= 0 and t.f >= t.cap end
 
-local out, got, holds = { snow }, 0, {}
+local out, got, holds, looks = { snow, 0 }, 0, {}, n + 512
 -- Leases one job; v: its fields. Returns what it costs its tenant.
 local function lease(id, v, L)
   local tok = who..'#'..num..'.'..I(got)
@@ -42,10 +43,13 @@ local function lease(id, v, L)
   holds[#holds + 1] = snow..'|'..ends..'|'..tok
   got = got + 1
   out[#out + 1] = { id, tok, a, v[4], v[6], v[9] or '', v[5], L.name, v[7], v[8] or '', v[10] or '', v[11] or '' }
+  -- One write for both when all is done, in the place of two from flush.
   t.f = t.f + 1
-  TF[v[5]] = (TF[v[5]] or 0) + 1
+  t.q = t.q - 1
+  t.changed = true
   local c = tonumber(v[2])
-  count_queued(L.name, c, v[5], -1)
+  count('q'..L.name, -1)
+  count('k'..L.name, -c)
   event('s', id)
   if lclk > L.v then L.v = lclk end
   lclk = L.v
@@ -76,8 +80,8 @@ if n > 0 and not call('HGET', P..'su', who) then
   end
 end
 
-for _ = 1, n + 128 do
-  if got >= n then break end
+while got < n and looks > 0 do
+  looks = looks - 1
   local b, bv
   for _, L in ipairs(lanes) do
     if not L.empty then
@@ -88,14 +92,18 @@ for _ = 1, n + 128 do
   end
   if not b then break end
   local top = call('ZRANGE', b.ring, 0, 0, 'WITHSCORES')
-  if #top == 0 then b.empty = true
+  if #top == 0 then
+    b.empty = true
+    -- Nobody is left: whoever comes next starts where the last one ended.
+    if b.left and (not b.clk or b.left > b.clk) then b.clk = b.left end
   else
     local ten, vt = top[1], tonumber(top[2])
     local id = not at_cap(tenant(ten)) and call('LPOP', P..'t:'..b.name..':'..ten)
     if not id then
       call('ZREM', b.ring, ten)
       call('HSET', P..'vt', b.name..':'..ten, I(vt))
-      if at_cap(tenant(ten)) then call('HSET', P..'pk', b.name..':'..ten, '1') end
+      if at_cap(tenant(ten)) then call('HSET', P..'pk', b.name..':'..ten, '1')
+      else b.left = vt end
     else
       local v = fields(id)
       if v[1] == 'q' and v[4] == '0' then
@@ -106,20 +114,25 @@ for _ = 1, n + 128 do
   end
 end
 
+for _, L in ipairs(lanes) do
+  if L.clk and L.clk > tonumber(call('HGET', P..'vt', 'c'..L.name) or '-1') then
+    call('HSET', P..'vt', 'c'..L.name, I(L.clk))
+  end
+end
 if got > 0 then
   call('HSET', P..'w:'..who, unpack(holds))
-  local vt, sv = {}, { 'c', I(lclk) }
-  local clks = call('HMGET', P..'vt', 'c0', 'c1', 'c2', 'c3')
+  local sv = { 'c', I(lclk) }
   for _, L in ipairs(lanes) do
     if L.served then sv[#sv + 1] = L.name; sv[#sv + 1] = I(L.v) end
-    if L.clk and L.clk > tonumber(clks[tonumber(L.name) + 1] or '-1') then
-      vt[#vt + 1] = 'c'..L.name; vt[#vt + 1] = I(L.clk)
-    end
   end
-  if #vt > 0 then call('HSET', P..'vt', unpack(vt)) end
   call('HSET', P..'lv', unpack(sv))
+  for name, t in pairs(tens) do
+    if t.changed then call('HSET', P..'n:'..name, 'f', I(t.f), 'q', I(t.q)) end
+  end
   count('l', got); count('cl', got)
 end
 wake = false
 flush()
+-- All looks were in vain, at cancelled jobs or tenants without work: behind them there may be more.
+if got == 0 and looks == 0 then out[2] = 1 end
 return out

@@ -65,13 +65,16 @@ for i = 0, n - 1 do
     local batch = ARGV[b + 10]
     if batch ~= '' then
       set('b', batch)
+      call('RPUSH', P..'bj:'..batch, id)
       if call('HSETNX', P..'b:'..batch, 'n', ARGV[b + 11]) == 1 then
         call('HSET', P..'b:'..batch, 'd', '0', 'f', '0', 't', ten)
+        -- In case that not all of its jobs ever come.
+        call('PEXPIRE', P..'b:'..batch, DEAD_TTL)
+        call('PEXPIRE', P..'bj:'..batch, DEAD_TTL)
         if ARGV[b + 12] ~= '' then
           call('HSET', P..'b:'..batch, 'wh', string.sub(ARGV[b + 12], 2))
         end
       end
-      call('RPUSH', P..'bj:'..batch, id)
     end
     call('HSET', key, unpack(f))
     place(lane, ten, id, false, false)

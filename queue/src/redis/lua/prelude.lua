@@ -44,6 +44,7 @@ local function unpark(ten)
   for lane = 0, 3 do
     if call('HDEL', P..'pk', I(lane)..':'..ten) == 1 then
       parks = parks - 1
+      wake = true
       join(I(lane), ten)
     end
   end

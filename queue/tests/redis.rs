@@ -1,0 +1,400 @@
+//! The store on a real redis-server: what the random histories do not do. Crashes of the server,
+//! servers that will not do, memory that ends, wake-ups, damage and its repair.
+#![expect(clippy::unwrap_used, reason = "what is unexpected fails the test")]
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use queue::redis::{Danger, Error as RedisError, Loss};
+use queue::view::{Cursor, Event, Stage};
+use queue::{
+    Consumer, Enqueued, Error, Held, IdempotencyKey, Job, JobId, Lane, Lease, Outcome, Place,
+    Reached, RedisStore, Settings, Settled, Store, Target, Tenant, Verdict,
+};
+
+mod server;
+
+use server::TestServer;
+
+async fn connect(server: &TestServer) -> Arc<RedisStore> {
+    Arc::new(RedisStore::connect(&server.url(), "q", Settings::default()).await.unwrap())
+}
+
+async fn join(store: &Arc<RedisStore>, place: &str) -> Consumer {
+    let store: Arc<dyn Store> = Arc::clone(store) as _;
+    Consumer::join(store, &Place::new(place).unwrap(), &Lane::JUDGED).await.unwrap().0
+}
+
+fn job(payload: impl Into<Bytes>) -> Job {
+    Job::new(Tenant::anonymous(), payload)
+}
+
+fn finished(result: impl Into<Bytes>) -> Outcome {
+    Outcome::Finished { result: result.into(), took: None }
+}
+
+async fn one(consumer: &Consumer) -> Lease {
+    let mut leases = consumer.claim(1).await.unwrap();
+    assert_eq!(leases.len(), 1);
+    leases.remove(0)
+}
+
+async fn command<T: redis::FromRedisValue>(server: &TestServer, words: &[&str]) -> T {
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    redis::cmd(words[0]).arg(&words[1..]).query_async(&mut connection).await.unwrap()
+}
+
+/// Asks again and again until there is an answer; fails after half a minute.
+async fn until<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F) -> T {
+    let end = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(Instant::now() < end, "not within half a minute");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_job_from_end_to_end() {
+    let server = TestServer::strict();
+    let (api, store) = (connect(&server).await, connect(&server).await);
+    assert_eq!(api.server().unwrap().loss, Loss::Nothing);
+    let consumer = join(&store, "node").await;
+    let large = Bytes::from(vec![7; 1 << 20]);
+    let key = IdempotencyKey::new("again").unwrap();
+    let large_job = job(large.clone()).keyed(&key, 0).webhook("whom to tell");
+    for added in [1, 0] {
+        let answer = api.enqueue(std::slice::from_ref(&large_job)).await.unwrap();
+        let duplicates = if added == 1 { vec![] } else { vec![large_job.id.clone()] };
+        assert_eq!(answer, Enqueued::Accepted { added, duplicates });
+    }
+    let lease = one(&consumer).await;
+    assert_eq!(lease.payload, large);
+    let held = Held::from(&lease);
+    let result = Bytes::from(vec![1; 64 << 10]);
+    let refused = consumer.complete(held.clone(), finished(vec![1; (64 << 10) + 1])).await;
+    assert!(matches!(refused, Err(Error::ResultTooLarge { .. })));
+    let answer = consumer.complete(held.clone(), finished(result.clone())).await.unwrap();
+    assert_eq!(answer, Settled::Ok);
+    let answer = consumer.complete(held, finished(result.clone())).await.unwrap();
+    assert_eq!(answer, Settled::Dup);
+    let view = api.job(&lease.id).await.unwrap().unwrap();
+    assert_eq!(view.stage, Stage::Finished(result));
+    // The payload is gone, the webhook is there.
+    let left: Vec<String> = command(&server, &["KEYS", "*p:*"]).await;
+    assert!(left.is_empty(), "{left:?}");
+    let internal: Arc<dyn Store> = Arc::clone(&api) as _;
+    let place = Place::new("api").unwrap();
+    let (deliverer, _) = Consumer::join(internal, &place, &[Lane::Internal]).await.unwrap();
+    let hook = one(&deliverer).await;
+    assert_eq!(hook.payload, "whom to tell");
+    assert_eq!(hook.about, Some(queue::Subject::Job(lease.id)));
+}
+
+#[tokio::test]
+async fn who_waits_is_woken_and_who_runs_a_cancelled_job_is_nudged() {
+    let server = TestServer::start(&[]);
+    let (api, store) = (connect(&server).await, connect(&server).await);
+    let consumer = join(&store, "node").await;
+    assert!(consumer.claim(1).await.unwrap().is_empty());
+    let (woken, _) = tokio::join!(consumer.wait_for_work(), async {
+        api.enqueue(&[job("x")]).await.unwrap();
+    });
+    assert_eq!(woken, ());
+    let lease = one(&consumer).await;
+    let start = Instant::now();
+    tokio::join!(consumer.wait_for_nudge(), async {
+        let cancelled = api.cancel(&Target::Job(lease.id.clone())).await.unwrap();
+        assert_eq!(cancelled.cancelled, 1);
+    });
+    assert!(start.elapsed() < Duration::from_millis(100), "{:?}", start.elapsed());
+    let held = Held::from(&lease);
+    let verdicts = consumer.heartbeat(std::slice::from_ref(&held)).await.unwrap();
+    assert_eq!(verdicts, [Verdict::Cancelled]);
+    assert_eq!(consumer.complete(held, finished("late")).await.unwrap(), Settled::Stale);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killing_redis_in_mid_traffic_loses_nothing_that_was_answered() {
+    let mut server = TestServer::strict();
+    let (adder, store) = (connect(&server).await, connect(&server).await);
+    let adding = tokio::spawn(async move {
+        let mut accepted = Vec::new();
+        for n in 0..300_u32 {
+            let jobs: Vec<Job> = (0..5)
+                .map(|k| job(format!("{n}.{k}")).named(format!("job-{n}-{k}")).unwrap())
+                .collect();
+            // The same ids until there is an answer.
+            until(|| async { adder.enqueue(&jobs).await.ok() }).await;
+            accepted.extend(jobs.into_iter().map(|job| job.id));
+        }
+        accepted
+    });
+    let working = tokio::spawn(async move {
+        let consumer = join(&store, "node").await;
+        let mut results: HashMap<JobId, Bytes> = HashMap::new();
+        let mut last = Instant::now();
+        while results.len() < 1500 {
+            if last.elapsed() > Duration::from_millis(200) {
+                // Holds nothing between two claims.
+                drop(consumer.heartbeat(&[]).await);
+                last = Instant::now();
+            }
+            let leases = consumer.claim(16).await.unwrap_or_default();
+            for lease in leases {
+                let result = Bytes::from(lease.token.as_str().to_owned());
+                let settled = until(|| async {
+                    consumer.complete(Held::from(&lease), finished(result.clone())).await.ok()
+                })
+                .await;
+                if settled != Settled::Stale {
+                    assert_eq!(results.insert(lease.id, result), None, "two results");
+                }
+            }
+        }
+        results
+    });
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        server.kill();
+        server.restart();
+    }
+    let (accepted, results) = (adding.await.unwrap(), working.await.unwrap());
+    let store = connect(&server).await;
+    for id in accepted {
+        let view = store.job(&id).await.unwrap().unwrap_or_else(|| panic!("{id} is lost"));
+        assert_eq!(view.stage, Stage::Finished(results[&id].clone()), "{id}");
+    }
+    assert_eq!(store.audit().await.unwrap().repairs, 0);
+}
+
+/// Cuts the tail of the append-only file, as a power cut would, in the middle of a script.
+fn tear(server: &TestServer, bytes: u64) {
+    let folder = server.folder().join("appendonlydir");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let tail = files.filter(|path| path.extension().is_some_and(|e| e == "aof"));
+    let tail = tail.filter(|path| path.to_string_lossy().contains(".incr."));
+    let file = std::fs::File::options().write(true).open(tail.max().unwrap()).unwrap();
+    file.set_len(file.metadata().unwrap().len() - bytes).unwrap();
+}
+
+/// The second restart after a torn tail shows half of the script, unless the file was rewritten.
+async fn torn_twice(cured: bool) -> (u64, bool) {
+    let mut server = TestServer::strict();
+    let store = connect(&server).await;
+    store.enqueue(&[job("kept").named("kept").unwrap()]).await.unwrap();
+    store.enqueue(&[job("torn").named("torn").unwrap()]).await.unwrap();
+    let (mut kept, torn) = (true, JobId::new("torn").unwrap());
+    server.kill();
+    tear(&server, 120);
+    server.restart();
+    if cured {
+        let store = connect(&server).await;
+        let rewritten = || async {
+            let info: String = command(&server, &["INFO", "persistence"]).await;
+            let over = info.contains("aof_rewrite_in_progress:0")
+                && info.contains("aof_last_bgrewrite_status:ok")
+                && info.contains("aof_rewrite_scheduled:0");
+            over.then_some(())
+        };
+        until(rewritten).await;
+        kept &= store.job(&torn).await.unwrap().is_none();
+    }
+    let _: u64 = command(&server, &["INCR", "another"]).await;
+    let key = "redis.call('SET', 'a', 1) redis.call('SET', 'b', 2)";
+    let _: redis::Value = command(&server, &["EVAL", key, "0"]).await;
+    server.kill();
+    server.restart();
+    let half: u64 = command(&server, &["EXISTS", "jq:{q}:j:torn"]).await;
+    let store = connect(&server).await;
+    kept &= store.job(&JobId::new("kept").unwrap()).await.unwrap().is_some();
+    (half, kept)
+}
+
+#[tokio::test]
+async fn a_torn_append_only_file_is_cured_by_who_meets_it_first() {
+    assert_eq!(torn_twice(true).await, (0, true));
+    let name = connect(&TestServer::start(&[])).await.server().unwrap().name;
+    if name.starts_with("redis 7.0.") {
+        // Without the cure half of the script comes back: this test sees what it is about.
+        assert_eq!(torn_twice(false).await, (1, true));
+    }
+}
+
+#[tokio::test]
+async fn audit_mends_what_is_broken_by_hand() {
+    let server = TestServer::start(&[]);
+    let store = connect(&server).await;
+    let consumer = join(&store, "node").await;
+    let jobs: Vec<Job> =
+        (0..6).map(|n| job(format!("{n}")).named(format!("j{n}")).unwrap()).collect();
+    store.enqueue(&jobs).await.unwrap();
+    let leases = consumer.claim(2).await.unwrap();
+    let retried = consumer.complete(Held::from(&leases[0]), Outcome::Retry).await.unwrap();
+    assert_eq!(retried, Settled::Ok);
+    let sound = store.audit().await.unwrap();
+    assert_eq!((sound.jobs, sound.repairs, sound.counted), (6, 0, true));
+    let holdings = format!("jq:{{q}}:w:{}", consumer.who());
+    let _: u64 = command(&server, &["DEL", &holdings]).await;
+    let _: u64 = command(&server, &["ZREM", "jq:{q}:d", "j0"]).await;
+    let _: u64 = command(&server, &["LREM", "jq:{q}:t:1:anonymous", "1", "j4"]).await;
+    let _: u64 = command(&server, &["ZREM", "jq:{q}:r:1", "anonymous"]).await;
+    assert_eq!(store.audit().await.unwrap().repairs, 4);
+    let _: i64 = command(&server, &["HINCRBY", "jq:{q}:c", "q1", "5"]).await;
+    let _: i64 = command(&server, &["HINCRBY", "jq:{q}:n:anonymous", "f", "2"]).await;
+    let counted = store.audit().await.unwrap();
+    assert_eq!((counted.repairs, counted.counted), (2, true));
+    assert_eq!(store.audit().await.unwrap().repairs, 0);
+    assert_eq!(store.snapshot().await.unwrap().totals.repairs, 6);
+    // All of them can be claimed, the delayed one at once because its time was lost.
+    assert_eq!(consumer.claim(9).await.unwrap().len(), 6);
+}
+
+#[tokio::test]
+async fn a_server_out_of_memory_takes_results_but_no_jobs() {
+    let server = TestServer::start(&[]);
+    let store = connect(&server).await;
+    let consumer = join(&store, "node").await;
+    store.enqueue(&[job("x")]).await.unwrap();
+    let lease = one(&consumer).await;
+    let _: () = command(&server, &["CONFIG", "SET", "maxmemory", "1"]).await;
+    for payload in [10, 10_000] {
+        let answer = store.enqueue(&[job(vec![0; payload])]).await.unwrap();
+        let Enqueued::Full(full) = answer else { panic!("{answer:?}") };
+        assert_eq!(full.limit, Reached::Memory);
+    }
+    let held = Held::from(&lease);
+    assert_eq!(consumer.heartbeat(std::slice::from_ref(&held)).await.unwrap(), [Verdict::Keep]);
+    assert_eq!(consumer.complete(held, finished("there")).await.unwrap(), Settled::Ok);
+    let view = store.job(&lease.id).await.unwrap().unwrap();
+    assert_eq!(view.stage, Stage::Finished(Bytes::from_static(b"there")));
+    let _: () = command(&server, &["CONFIG", "SET", "maxmemory", "0"]).await;
+    store.enqueue(&[job("y")]).await.unwrap();
+    assert_eq!(store.audit().await.unwrap().repairs, 0);
+}
+
+#[tokio::test]
+async fn servers_and_queues_that_will_not_do_are_told_clearly() {
+    let fails = |url: String| async move {
+        match RedisStore::connect(&url, "q", Settings::default()).await {
+            Err(Error::Redis(error)) => error,
+            other => panic!("{other:?}"),
+        }
+    };
+    let nobody = tempfile::tempdir().unwrap();
+    let url = format!("unix://{}/s", nobody.path().display());
+    assert!(matches!(fails(url).await, RedisError::Connect(_)));
+    assert!(matches!(fails("http://x".to_owned()).await, RedisError::Url { .. }));
+    assert!(matches!(fails("redis+sentinel://host".to_owned()).await, RedisError::SentinelUrl));
+
+    let locked = TestServer::start(&["--requirepass", "secret"]);
+    assert!(matches!(fails(locked.url()).await, RedisError::Login(_)));
+    assert!(matches!(fails(format!("{}?pass=wrong", locked.url())).await, RedisError::Login(_)));
+    let url = format!("{}?pass=secret&db=3", locked.url());
+    RedisStore::connect(&url, "q", Settings::default()).await.unwrap();
+
+    let server = TestServer::start(&["--maxmemory-policy", "allkeys-lru"]);
+    let store = connect(&server).await;
+    let found = store.server().unwrap();
+    assert_eq!(found.dangers, [Danger::Evicts("allkeys-lru".to_owned())]);
+    assert_eq!(found.loss, Loss::Everything);
+    let _: i64 = command(&server, &["HSET", "jq:{q}:m", "v", "99"]).await;
+    let newer = fails(server.url()).await;
+    assert!(matches!(newer, RedisError::Newer { found: 99, known: 1 }), "{newer:?}");
+
+    let replica = TestServer::start(&["--replicaof", "127.0.0.1 1"]);
+    assert!(matches!(fails(replica.url()).await, RedisError::Replica));
+}
+
+#[tokio::test]
+async fn results_and_their_steps_are_forgotten_in_time() {
+    let server = TestServer::start(&[]);
+    let settings = Settings { result_ttl: Duration::from_millis(50), ..Settings::default() };
+    let store = Arc::new(RedisStore::connect(&server.url(), "q", settings).await.unwrap());
+    let consumer = join(&store, "node").await;
+    store.enqueue(&[job("x")]).await.unwrap();
+    let lease = one(&consumer).await;
+    let step = queue::Step { held: (&lease).into(), index: 1, report: Bytes::from_static(b"ok") };
+    assert_eq!(consumer.progress(&[step]).await.unwrap(), [Settled::Ok]);
+    consumer.complete(Held::from(&lease), finished("r")).await.unwrap();
+    until(|| async { store.job(&lease.id).await.unwrap().is_none().then_some(()) }).await;
+    let left: Vec<String> = command(&server, &["KEYS", "jq:{q}:[jxp]:*"]).await;
+    assert!(left.is_empty(), "{left:?}");
+    let events = store.events(&Cursor::start(), 10).await.unwrap();
+    let events: Vec<Event> = events.into_iter().flat_map(|entry| entry.events).collect();
+    let id = lease.id;
+    let report = Bytes::from_static(b"ok");
+    let step = Event::Step { id: id.clone(), index: 1, report };
+    assert_eq!(events, [Event::Started(id.clone()), step, Event::Finished(id)]);
+}
+
+#[tokio::test]
+async fn tenants_that_have_left_take_no_memory() {
+    let server = TestServer::start(&[]);
+    let store = connect(&server).await;
+    let consumer = join(&store, "node").await;
+    for round in 0..3 {
+        let tenant = |n: usize| Tenant::new(format!("{round}-{n}")).unwrap();
+        let jobs: Vec<Job> = (0..200).map(|n| Job::new(tenant(n), "x")).collect();
+        store.enqueue(&jobs).await.unwrap();
+        while store.snapshot().await.unwrap().lanes[1].depth > 0 {
+            let leases = consumer.claim(50).await.unwrap();
+            for lease in leases {
+                consumer.complete((&lease).into(), finished("r")).await.unwrap();
+            }
+        }
+    }
+    let few = || async {
+        store.reap(None).await.unwrap();
+        let accounts: Vec<String> = command(&server, &["KEYS", "jq:{q}:n:*"]).await;
+        let times: usize = command(&server, &["HLEN", "jq:{q}:vt"]).await;
+        consumer.claim(1).await.unwrap();
+        // The clock of the lane is left.
+        (accounts.is_empty() && times == 1).then_some(())
+    };
+    until(few).await;
+    assert_eq!(store.audit().await.unwrap().repairs, 0);
+}
+
+#[tokio::test]
+async fn a_worker_started_again_at_its_place_gets_its_jobs_back_at_once() {
+    let server = TestServer::start(&[]);
+    let store = connect(&server).await;
+    let (first, other) = (join(&store, "node").await, join(&store, "elsewhere").await);
+    store.enqueue(&[job("x")]).await.unwrap();
+    let lease = one(&first).await;
+    let second = join(&store, "node").await;
+    let again = one(&other).await;
+    assert_eq!((again.id.clone(), again.attempt, again.lost), (lease.id.clone(), 2, 1));
+    // The one before is alive after all: it is told, and must not come back.
+    let answer = first.heartbeat(&[Held::from(&lease)]).await;
+    assert!(matches!(answer, Err(Error::Superseded { .. })), "{answer:?}");
+    assert_eq!(first.complete((&lease).into(), finished("old")).await.unwrap(), Settled::Stale);
+    assert_eq!(other.complete((&again).into(), finished("new")).await.unwrap(), Settled::Ok);
+    assert_eq!(second.release().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_dead_workers_jobs_return_after_its_lease() {
+    let server = TestServer::start(&[]);
+    let settings = Settings { lease: Duration::from_millis(600), ..Settings::default() };
+    let store = Arc::new(RedisStore::connect(&server.url(), "q", settings).await.unwrap());
+    let (dies, lives) = (join(&store, "a").await, join(&store, "b").await);
+    store.enqueue(&[job("x")]).await.unwrap();
+    let lease = one(&dies).await;
+    let start = Instant::now();
+    let again = until(|| async {
+        assert_eq!(lives.heartbeat(&[]).await.unwrap(), []);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        lives.claim(1).await.unwrap().pop()
+    })
+    .await;
+    assert_eq!((again.id, again.lost), (lease.id, 1));
+    let took = start.elapsed();
+    assert!(took > Duration::from_millis(590) && took < Duration::from_millis(1200), "{took:?}");
+}
