@@ -333,6 +333,45 @@ async fn results_and_their_steps_are_forgotten_in_time() {
     assert_eq!(events, [Event::Started(id.clone()), step, Event::Finished(id)]);
 }
 
+/// A port that nobody listens at, on loopback.
+fn port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+#[tokio::test]
+async fn after_a_failover_the_store_goes_on_with_the_new_primary() {
+    let (first, second, watch) = (port().to_string(), port().to_string(), port());
+    let local = ["--bind", "127.0.0.1"];
+    let mut primary = TestServer::start(&[&["--port", &first], &local[..]].concat());
+    let of = format!("127.0.0.1 {first}");
+    let follows = ["--port", &second, "--replicaof", &of, "--repl-diskless-sync-delay", "0"];
+    let replica = TestServer::start(&[&follows[..], &local[..]].concat());
+    let _sentinel = TestServer::sentinel(watch, first.parse().unwrap());
+    let url = format!("redis+sentinel://127.0.0.1:{watch}/m");
+    let store = RedisStore::connect(&url, "q", Settings::default()).await.unwrap();
+    let before = job("before");
+    let copied = || async {
+        store.enqueue(std::slice::from_ref(&before)).await.unwrap();
+        let at: u64 = command(&replica, &["EXISTS", &format!("jq:{{q}}:j:{}", before.id)]).await;
+        (at == 1).then_some(())
+    };
+    until(copied).await;
+    let known = || async {
+        let sentinel = redis::Client::open(format!("redis://127.0.0.1:{watch}")).unwrap();
+        let mut sentinel = sentinel.get_multiplexed_async_connection().await.unwrap();
+        let info: String = redis::cmd("INFO").query_async(&mut sentinel).await.unwrap();
+        info.contains("slaves=1").then_some(())
+    };
+    until(known).await;
+    primary.kill();
+    let after = job("after");
+    until(|| async { store.enqueue(std::slice::from_ref(&after)).await.ok() }).await;
+    assert_eq!(store.job(&before.id).await.unwrap().unwrap().stage, Stage::Queued);
+    let there: u64 = command(&replica, &["EXISTS", &format!("jq:{{q}}:j:{}", after.id)]).await;
+    assert_eq!(there, 1);
+}
+
 #[tokio::test]
 async fn tenants_that_have_left_take_no_memory() {
     let server = TestServer::start(&[]);

@@ -30,6 +30,22 @@ impl TestServer {
         Self::start(&["--appendonly", "yes", "--appendfsync", "always"])
     }
 
+    /// A Sentinel that watches the server at `port` under the name `m`. Listens at `own`.
+    #[allow(dead_code, reason = "not every target that includes this file needs it")]
+    pub(crate) fn sentinel(own: u16, port: u16) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for redis-server");
+        let text = format!(
+            "port {own}\nbind 127.0.0.1\nunixsocket s\nsentinel monitor m 127.0.0.1 {port} 1\n\
+             sentinel down-after-milliseconds m 500\nsentinel failover-timeout m 2000\n"
+        );
+        std::fs::write(folder.path().join("conf"), text).expect("a file in our folder");
+        let arguments = vec!["conf".to_owned(), "--sentinel".to_owned()];
+        let child = run(folder.path(), &arguments);
+        let server = Self { folder, arguments, child };
+        server.wait_until_ready();
+        server
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("unix://{}", self.folder.path().join("s").display())
     }
@@ -81,15 +97,20 @@ impl Drop for TestServer {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "no guest: the server that the tests are about")]
 fn spawn(folder: &Path, arguments: &[String]) -> Child {
+    let ours = ["--port", "0", "--unixsocket", "s", "--save", "", "--daemonize", "no"];
+    let ours = ours.into_iter().map(str::to_owned);
+    run(folder, &ours.chain(arguments.iter().cloned()).collect::<Vec<_>>())
+}
+
+#[expect(clippy::disallowed_methods, reason = "no guest: the server that the tests are about")]
+fn run(folder: &Path, arguments: &[String]) -> Child {
     let log = std::fs::File::options()
         .create(true)
         .append(true)
         .open(folder.join("log"))
         .expect("a log for redis-server");
     Command::new("redis-server")
-        .args(["--port", "0", "--unixsocket", "s", "--save", "", "--daemonize", "no"])
         .args(arguments)
         .current_dir(folder)
         .stdin(Stdio::null())
