@@ -169,7 +169,25 @@ impl RedisStore {
     /// # Errors
     /// When there is no usable server, or a newer version has written the queue.
     pub async fn connect(url: &str, name: &str, settings: Settings) -> Result<Self, store::Error> {
-        let store = Self::new(url, name, settings, SERVER_CLOCK)?;
+        Self::open(Address::parse(url, None)?, name, settings).await
+    }
+
+    /// As [`RedisStore::connect`] with TLS, but trusts the certificates `roots` (PEM) alone in the place
+    /// of those of the system. (The system's are found where `SSL_CERT_FILE` says, if it does.)
+    ///
+    /// # Errors
+    /// As [`RedisStore::connect`], and when `roots` are no certificates.
+    pub async fn connect_trusting(
+        url: &str,
+        roots: Vec<u8>,
+        name: &str,
+        settings: Settings,
+    ) -> Result<Self, store::Error> {
+        Self::open(Address::parse(url, Some(roots))?, name, settings).await
+    }
+
+    async fn open(address: Address, name: &str, settings: Settings) -> Result<Self, store::Error> {
+        let store = Self::new(address, name, settings, SERVER_CLOCK)?;
         store.live().await?;
         if store.audit_due().await? {
             audit::run(&store).await?;
@@ -177,14 +195,14 @@ impl RedisStore {
         Ok(store)
     }
 
-    fn new(url: &str, name: &str, settings: Settings, clock: &str) -> Result<Self, Error> {
+    fn new(address: Address, name: &str, settings: Settings, clock: &str) -> Result<Self, Error> {
         let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         if !(1..=64).contains(&name.len()) || !name.bytes().all(fits) {
             return Err(Error::QueueName { name: name.chars().take(80).collect() });
         }
         let prefix = format!("jq:{{{name}}}:");
         let scripts = Scripts::new(&settings, clock);
-        let link = Link::new(Address::parse(url)?, format!("{prefix}wake"));
+        let link = Link::new(address, format!("{prefix}wake"));
         let server = Mutex::new(None);
         Ok(Self { settings, prefix, scripts, link, seen: AtomicU64::new(0), server })
     }

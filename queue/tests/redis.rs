@@ -333,6 +333,37 @@ async fn results_and_their_steps_are_forgotten_in_time() {
     assert_eq!(events, [Event::Started(id.clone()), step, Event::Finished(id)]);
 }
 
+#[tokio::test]
+async fn tls_with_a_user_and_a_database() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls");
+    let (certificate, key) = (format!("{folder}/server.pem"), format!("{folder}/server.key"));
+    let (ca, port) = (format!("{folder}/ca.pem"), port().to_string());
+    let server = TestServer::start(&[
+        "--tls-port",
+        &port,
+        "--tls-cert-file",
+        &certificate,
+        "--tls-key-file",
+        &key,
+        "--tls-ca-cert-file",
+        &ca,
+        "--tls-auth-clients",
+        "no",
+        "--bind",
+        "127.0.0.1",
+    ]);
+    let rules = ["ACL", "SETUSER", "app", "on", ">p@ss", "~*", "&*", "+@all"];
+    let _: () = command(&server, &rules).await;
+    let url = format!("rediss://app:p%40ss@localhost:{port}/2");
+    let unknown = RedisStore::connect(&url, "q", Settings::default()).await;
+    assert!(matches!(unknown, Err(Error::Redis(RedisError::Connect(_)))), "{unknown:?}");
+    let roots = std::fs::read(&ca).unwrap();
+    let store = RedisStore::connect_trusting(&url, roots, "q", Settings::default()).await.unwrap();
+    store.enqueue(&[job("x")]).await.unwrap();
+    let keyspace: String = command(&server, &["INFO", "keyspace"]).await;
+    assert!(keyspace.contains("db2:"), "{keyspace}");
+}
+
 /// A port that nobody listens at, on loopback.
 fn port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

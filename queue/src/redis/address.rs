@@ -6,7 +6,7 @@ use redis::io::tcp::TcpSettings;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
     Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisError,
-    TlsMode,
+    TlsCertificates, TlsMode,
 };
 use tokio::sync::Mutex;
 
@@ -24,17 +24,34 @@ pub(super) enum Address {
 impl Address {
     /// `redis://[user:password@]host[:port][/db]`, `rediss://…` (TLS), `unix:///path[?db=…]`,
     /// `redis+sentinel://[user:password@]host[:port][,host…]/master[/db]`, `rediss+sentinel://…`.
-    pub(super) fn parse(url: &str) -> Result<Self, Error> {
+    ///
+    /// `roots` are certificates in PEM that are trusted in the place of the system's.
+    pub(super) fn parse(url: &str, roots: Option<Vec<u8>>) -> Result<Self, Error> {
+        let certificates =
+            roots.map(|root| TlsCertificates { client_tls: None, root_cert: Some(root) });
+        if url.starts_with("rediss") {
+            // The process may have chosen before.
+            drop(rustls::crypto::ring::default_provider().install_default());
+        }
         for (scheme, tls) in [("redis+sentinel://", false), ("rediss+sentinel://", true)] {
             if let Some(rest) = url.strip_prefix(scheme) {
-                return Self::sentinels(rest, tls);
+                return Self::sentinels(rest, tls, certificates);
             }
         }
-        let info = url.into_connection_info().map_err(|source| Error::Url { source })?;
-        Ok(Self::Server(Client::open(tuned(info)).map_err(|source| Error::Url { source })?))
+        let wrong = |source| Error::Url { source };
+        let info = tuned(url.into_connection_info().map_err(wrong)?);
+        let client = match certificates {
+            Some(certificates) => Client::build_with_tls(info, certificates),
+            None => Client::open(info),
+        };
+        Ok(Self::Server(client.map_err(wrong)?))
     }
 
-    fn sentinels(rest: &str, tls: bool) -> Result<Self, Error> {
+    fn sentinels(
+        rest: &str,
+        tls: bool,
+        certificates: Option<TlsCertificates>,
+    ) -> Result<Self, Error> {
         let (login, rest) = match rest.rsplit_once('@') {
             Some((login, rest)) => (Some(login), rest),
             None => (None, rest),
@@ -66,6 +83,11 @@ impl Address {
             .set_client_to_redis_db(db);
         if tls {
             builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
+        }
+        if let Some(certificates) = certificates {
+            builder = builder
+                .set_client_to_redis_certificates(certificates.clone())
+                .set_client_to_sentinel_certificates(certificates);
         }
         if let Some((user, password)) = login.map(|l| l.split_once(':').unwrap_or((l, ""))) {
             if !user.is_empty() {

@@ -5,6 +5,7 @@ use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use tokio::runtime::Runtime;
 
 use super::RedisStore;
+use super::address::Address;
 use crate::history::{Call, Op, Player, Reply, ops, settings};
 use crate::memory::Model;
 use crate::store::{self, Store};
@@ -25,7 +26,8 @@ fn redis_answers_as_the_model_does() {
     let runtime = Runtime::new().unwrap();
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(150);
     let config = Config { cases, failure_persistence: None, ..Config::default() };
-    let store = RedisStore::new(&server.url(), "t", settings(), CLOCK).unwrap();
+    let address = Address::parse(&server.url(), None).unwrap();
+    let store = RedisStore::new(address, "t", settings(), CLOCK).unwrap();
     let play = |ops: Vec<Op>| runtime.block_on(same(&store, &server.url(), &ops));
     TestRunner::new(config).run(&ops(), play).unwrap();
 }
