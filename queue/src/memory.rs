@@ -186,3 +186,74 @@ impl Store for MemoryStore {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Consumer, Enqueued, Lane, Outcome, Place};
+
+    async fn consumer(store: &Arc<MemoryStore>) -> Consumer {
+        let store: Arc<dyn Store> = Arc::clone(store) as _;
+        Consumer::join(store, &Place::new("here").unwrap(), &Lane::JUDGED).await.unwrap().0
+    }
+
+    fn job() -> Job {
+        Job::new(Tenant::anonymous(), "x")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_is_woken_by_what_came_since_the_last_claim() {
+        let store = Arc::new(MemoryStore::new(Settings::default()));
+        let consumer = consumer(&store).await;
+        assert!(consumer.claim(1).await.unwrap().is_empty());
+        store.enqueue(&[job()]).await.unwrap();
+        let start = Instant::now();
+        consumer.wait_for_work().await;
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        assert_eq!(consumer.claim(1).await.unwrap().len(), 1);
+        // Nothing since then: the next look is after a while.
+        consumer.wait_for_work().await;
+        assert_eq!(start.elapsed(), POLL);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_attempt_is_repeated_after_a_random_delay_and_ends_dead() {
+        let store = Arc::new(MemoryStore::new(Settings::default()));
+        let consumer = consumer(&store).await;
+        let job = job();
+        store.enqueue(std::slice::from_ref(&job)).await.unwrap();
+        let mut attempts = 0;
+        let start = Instant::now();
+        while store.snapshot().await.unwrap().dead == 0 {
+            for lease in consumer.claim(1).await.unwrap() {
+                attempts += 1;
+                assert_eq!((lease.attempt, lease.attempts), (attempts, 5));
+                consumer.complete((&lease).into(), Outcome::Retry).await.unwrap();
+            }
+            assert_eq!(consumer.heartbeat(&[]).await.unwrap(), []);
+            consumer.wait_for_work().await;
+        }
+        assert_eq!(attempts, 5);
+        // 1 + 2 + 4 + 8 s at most, and what the polls add.
+        assert!(start.elapsed() < Duration::from_secs(16), "{:?}", start.elapsed());
+        assert!(store.revive(&job.id).await.unwrap());
+        assert_eq!(consumer.claim(1).await.unwrap().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn records_are_forgotten_in_time() {
+        let store = Arc::new(MemoryStore::new(Settings::default()));
+        let consumer = consumer(&store).await;
+        let job = job();
+        store.enqueue(std::slice::from_ref(&job)).await.unwrap();
+        let lease = consumer.claim(1).await.unwrap().remove(0);
+        let outcome = Outcome::Finished { result: "r".into(), took: None };
+        consumer.complete((&lease).into(), outcome).await.unwrap();
+        tokio::time::advance(Duration::from_secs(3599)).await;
+        assert!(store.job(&job.id).await.unwrap().is_some());
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!(store.job(&job.id).await.unwrap().is_none());
+        let again = store.enqueue(&[job]).await.unwrap();
+        assert_eq!(again, Enqueued::Accepted { added: 1, duplicates: vec![] });
+    }
+}
