@@ -364,6 +364,89 @@ async fn tls_with_a_user_and_a_database() {
     assert!(keyspace.contains("db2:"), "{keyspace}");
 }
 
+/// One life of a worker: claims, works, and ends as `fate` says. Notes each result that was taken.
+async fn live(store: Arc<RedisStore>, place: String, fate: u32, taken: Taken) {
+    let consumer = join(&store, &place).await;
+    for round in 0.. {
+        let leases = consumer.claim(4).await.unwrap();
+        let held: Vec<Held> = leases.iter().map(Held::from).collect();
+        if round == 20 {
+            match fate {
+                // Dies with what it holds.
+                0 => return,
+                // Sleeps beyond its lease, and believes to hold it still.
+                1 => tokio::time::sleep(Duration::from_millis(900)).await,
+                _ => drop(consumer.heartbeat(&held).await),
+            }
+        }
+        for held in held {
+            let result = Bytes::from(held.token.as_str().to_owned());
+            let id = held.id.clone();
+            match consumer.complete(held, finished(result.clone())).await.unwrap() {
+                Settled::Stale => *taken.stale.lock().unwrap() += 1,
+                _ => taken.results.lock().unwrap().push((id, result)),
+            }
+        }
+        let _: Vec<Verdict> = match consumer.heartbeat(&[]).await {
+            Ok(verdicts) => verdicts,
+            // Another life has begun at its place.
+            Err(_) => return,
+        };
+        if round == 20 || store.snapshot().await.unwrap().totals.finished == CHAOS {
+            return;
+        }
+    }
+}
+
+const CHAOS: u64 = 3000;
+
+#[derive(Debug, Clone, Default)]
+struct Taken {
+    results: Arc<std::sync::Mutex<Vec<(JobId, Bytes)>>>,
+    stale: Arc<std::sync::Mutex<u32>>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dying_and_sleeping_workers_lose_nothing_and_show_nothing_twice() {
+    let server = TestServer::start(&[]);
+    // Every crash may hit any job here: none is to be taken for the cause.
+    let settings =
+        Settings { lease: Duration::from_millis(400), crashes: 1000, ..Settings::default() };
+    let store = Arc::new(RedisStore::connect(&server.url(), "q", settings).await.unwrap());
+    let jobs: Vec<Job> = (0..CHAOS).map(|n| job(n.to_string())).collect();
+    store.enqueue(&jobs).await.unwrap();
+    let taken = Taken::default();
+    let mut nodes = tokio::task::JoinSet::new();
+    for node in 0..6_u32 {
+        let (store, taken) = (Arc::clone(&store), taken.clone());
+        nodes.spawn(async move {
+            for life in 0.. {
+                // Each life at a place of its own: leases have to run out.
+                let place = format!("node-{node}-{life}");
+                live(Arc::clone(&store), place, (node + life) % 3, taken.clone()).await;
+                if store.snapshot().await.unwrap().totals.finished == CHAOS {
+                    return;
+                }
+            }
+        });
+    }
+    let end = tokio::time::timeout(Duration::from_secs(60), nodes.join_all()).await;
+    assert!(end.is_ok(), "{:?}", store.snapshot().await);
+    let results = taken.results.lock().unwrap().clone();
+    let by_id: HashMap<JobId, Bytes> = results.iter().cloned().collect();
+    assert_eq!((results.len(), by_id.len()), (jobs.len(), jobs.len()), "taken twice or never");
+    for job in &jobs {
+        let view = store.job(&job.id).await.unwrap().unwrap();
+        assert_eq!(view.stage, Stage::Finished(by_id[&job.id].clone()));
+    }
+    let totals = store.snapshot().await.unwrap().totals;
+    assert!(
+        totals.expired > 0 && *taken.stale.lock().unwrap() > 0,
+        "nothing was tried: {totals:?}"
+    );
+    assert_eq!(store.audit().await.unwrap().repairs, 0);
+}
+
 /// A port that nobody listens at, on loopback.
 fn port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
