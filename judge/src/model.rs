@@ -5,6 +5,7 @@
 mod blob;
 mod report;
 mod submission;
+mod task;
 mod verdict;
 
 pub use blob::{Blob, BlobError};
@@ -12,4 +13,5 @@ pub use report::{CompileReport, Report, StageTimes, TestReport, TestTimes};
 pub use submission::{
     Abi, Checker, LimitsSpec, Program, SourceFile, StopRule, Submission, Test, Tokens,
 };
+pub use task::{Answer, Judged, Refusal, Task, TaskError, encode_step};
 pub use verdict::Verdict;
