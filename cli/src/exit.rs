@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Error;
 
-/// The exit codes, as `--help` lists them. Code 3 belongs to verbs that talk to a server.
+/// The exit codes, as `--help` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Accepted, or nothing to complain of.
@@ -13,6 +13,8 @@ pub(crate) enum Exit {
     NotAccepted = 1,
     /// The command line or what it points to is wrong.
     Usage = 2,
+    /// No server, or one that will not do.
+    Connection = 3,
     /// The judge failed or cannot judge on this machine.
     Judge = 4,
     /// Withdrawn by SIGTERM or SIGHUP.
@@ -24,10 +26,10 @@ pub(crate) enum Exit {
 /// The table of exit codes in `--help` and the man page.
 pub(crate) const HELP: &str = "\
 Exit codes:
-  0    accepted; verify: every verdict is the expected one
+  0    accepted; verify: every verdict is the expected one; worker: told to stop
   1    judged, and not accepted; verify: a verdict differs
   2    wrong usage or bad input: the message says what and how to mend it
-  3    no connection to a server (only verbs that talk to one)
+  3    no connection to a server, or one that cannot be used
   4    judge error: the sandbox failed, or a toolchain is missing here
   5    cancelled by SIGTERM or SIGHUP
   130  interrupted by Ctrl-C";
@@ -50,6 +52,11 @@ impl Failure {
     /// `error` is the caller's mistake.
     pub(crate) fn usage(error: impl Into<Error>) -> Self {
         Self { exit: Exit::Usage, error: error.into() }
+    }
+
+    /// `error` is the server's, or of the way to it.
+    pub(crate) fn connection(error: impl Into<Error>) -> Self {
+        Self { exit: Exit::Connection, error: error.into() }
     }
 
     /// `error` is ours, or this machine's.

@@ -7,6 +7,7 @@ pub(crate) mod languages;
 pub(crate) mod man;
 pub(crate) mod run;
 pub(crate) mod verify;
+pub(crate) mod worker;
 
 use crate::args::{Cli, Verb};
 use crate::exit::Exit;
@@ -20,6 +21,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Verb::Judge(args) => judge::run(&args, voice),
         Verb::Verify(args) => verify::run(&args, voice),
         Verb::Run(args) => run::run(*args, voice),
+        Verb::Worker(args) => worker::run(*args, voice),
         Verb::Languages(args) => languages::run(&args, voice),
         Verb::Doctor(args) => doctor::run(&args, voice),
         Verb::Completions(args) => completions::run(args),

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use sandbox::{Bytes, Cancel, Sandbox};
+use sandbox::{Bytes, Cancel, Engine, Sandbox};
 
 use crate::cache::{Cache, CacheError, Flights, KeyBuilder, Turn};
 use crate::language::{Host, ProbeError, Table, Toolchain, Versions};
@@ -132,6 +132,12 @@ impl Judge {
     #[must_use]
     pub fn slots(&self) -> &Slots {
         &self.slots
+    }
+
+    /// The engine that runs the boxes.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        self.sandbox.engine()
     }
 
     /// The languages.

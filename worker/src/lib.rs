@@ -1,5 +1,21 @@
 //! Claims jobs from the queue and judges them: the daemon behind `evalx worker`.
 #![forbid(unsafe_code)]
 
+mod crew;
+mod judging;
+mod life;
+pub mod log;
+mod metrics;
 pub mod node;
+mod probes;
+mod roster;
+mod run;
+mod setback;
 pub mod slots;
+mod stub;
+mod tasks;
+mod watch;
+
+pub use judging::{Judged, Judging, Phase, Watch, Work};
+pub use run::{Config, Error, run};
+pub use stub::Stub;

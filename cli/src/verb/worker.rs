@@ -1,0 +1,193 @@
+//! `evalx worker`: a daemon that judges what is in the shared queue.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use queue::Place;
+use sandbox::Bytes;
+use worker::log::{self, Level};
+use worker::slots::{Policy, Quantity};
+use worker::{Judging, Stub};
+
+use crate::args::Machine;
+use crate::exit::{self, Exit, Failure};
+use crate::output::Voice;
+use crate::units;
+
+/// Judge what is in the shared queue, until told to stop
+///
+/// Claims as many jobs as it has free slots. SIGTERM or Ctrl-C: claims no more, finishes
+/// what it has within --grace, hands back the rest, and ends with 0; a second one ends it
+/// at once. A job is never lost: if this process dies, another worker judges it.
+///
+/// Examples:
+///   evalx worker --redis redis://localhost
+///   EVALX_REDIS=rediss://me:secret@redis.example/0 evalx worker --log-format json
+///   evalx worker --redis unix:///run/redis.sock --slots-file /etc/evalx/sizing/slots
+///   curl localhost:9464/readyz                   how does it stand?
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment, after_long_help = exit::HELP)]
+pub(crate) struct Args {
+    /// The queue's server: redis://, rediss://, unix:// or redis+sentinel://; one with a password is
+    /// better given as EVALX_REDIS
+    #[arg(long, value_name = "URL", env = "EVALX_REDIS", hide_env_values = true)]
+    redis: String,
+    /// Certificates (PEM) to trust instead of the system's
+    #[arg(long, value_name = "FILE", env = "EVALX_REDIS_CA", hide_env_values = true)]
+    redis_ca: Option<PathBuf>,
+    /// The queue's name on that server
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "EVALX_QUEUE",
+        hide_env_values = true,
+        default_value = "default"
+    )]
+    queue: String,
+    /// Where this worker runs; a later one at the same place takes over its jobs [default: the host
+    /// name]
+    #[arg(long, value_name = "NAME", env = "EVALX_PLACE", hide_env_values = true)]
+    place: Option<String>,
+    /// Where /healthz, /readyz and /metrics are served
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "EVALX_WORKER_LISTEN",
+        hide_env_values = true,
+        default_value = "127.0.0.1:9464"
+    )]
+    listen: SocketAddr,
+    /// A file with the number of slots, watched while running; 0 drains
+    #[arg(long, value_name = "FILE", env = "EVALX_SLOTS_FILE", hide_env_values = true)]
+    slots_file: Option<PathBuf>,
+    /// The node's allocatable CPU, as 4 or 3500m, where no slots file says otherwise
+    #[arg(long, value_name = "CPU", env = "EVALX_NODE_CPU", hide_env_values = true,
+          value_parser = Quantity::parse)]
+    node_cpu: Option<Quantity>,
+    /// Memory that each slot needs: a test of the default limit and a compiler beside it
+    #[arg(long, value_name = "SIZE", env = "EVALX_MEMORY_PER_SLOT", hide_env_values = true,
+          default_value = "512MiB", value_parser = units::bytes)]
+    memory_per_slot: Bytes,
+    /// How long running jobs may go on after SIGTERM
+    #[arg(long, value_name = "TIME", env = "EVALX_GRACE", hide_env_values = true,
+          default_value = "30s", value_parser = units::duration)]
+    grace: Duration,
+    /// How long the queue may be out of reach at the start; later it may be for ever
+    #[arg(long, value_name = "TIME", env = "EVALX_PATIENCE", hide_env_values = true,
+          default_value = "30s", value_parser = units::duration)]
+    patience: Duration,
+    /// How log lines on standard error look
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "EVALX_LOG_FORMAT",
+        hide_env_values = true,
+        default_value = "human"
+    )]
+    log_format: LogFormat,
+    /// Which lines there are: error, warn, info, debug, or parts as warn,worker=debug
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        env = "EVALX_LOG",
+        hide_env_values = true,
+        default_value = "info"
+    )]
+    log: Level,
+    /// Judges nothing: does what the payload says, for tests of the queue
+    #[arg(long, hide = true)]
+    stub_judge: bool,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    /// For people
+    Human,
+    /// One object a line
+    Json,
+}
+
+/// Works.
+pub(crate) fn run(args: Args, voice: Voice) -> Result<Exit, Failure> {
+    let format = match args.log_format {
+        LogFormat::Human => log::Format::Human,
+        LogFormat::Json => log::Format::Json,
+    };
+    log::init(format, args.log.clone());
+    let (judging, why) = judging(&args, voice)?;
+    let config = config(args, why)?;
+    match worker::run(config, judging) {
+        Ok(()) => Ok(Exit::Ok),
+        Err(error @ (worker::Error::Named(_) | worker::Error::Listen { .. })) => {
+            Err(Failure::usage(error))
+        }
+        Err(error @ worker::Error::Runtime(_)) => Err(Failure::judge(error)),
+        Err(
+            error @ (worker::Error::Queue { .. }
+            | worker::Error::Dangerous { .. }
+            | worker::Error::Superseded { .. }),
+        ) => Err(Failure::connection(error)),
+    }
+}
+
+fn judging(args: &Args, voice: Voice) -> Result<(Arc<dyn Judging>, String), Failure> {
+    if args.stub_judge {
+        return Ok((Arc::new(Stub::default()), "a stub judges nothing".to_owned()));
+    }
+    let table = args.machine.table()?;
+    let station = args.machine.open(&table, voice)?;
+    Ok((Arc::new(station.judge), station.why))
+}
+
+fn config(args: Args, why: String) -> Result<worker::Config, Failure> {
+    let Args {
+        redis,
+        redis_ca,
+        queue,
+        place,
+        listen,
+        slots_file,
+        node_cpu,
+        memory_per_slot,
+        grace,
+        patience,
+        log_format: _,
+        log: _,
+        stub_judge: _,
+        machine,
+    } = args;
+    let roots = redis_ca.map(|path| {
+        let read = std::fs::read(&path);
+        read.with_context(|| format!("cannot read --redis-ca {path:?}")).map_err(Failure::usage)
+    });
+    let place = place.map_or_else(host_name, Ok)?;
+    let place = Place::new(place).context("--place").map_err(Failure::usage)?;
+    let fixed = machine.slots.map(std::num::NonZeroUsize::get);
+    let policy = Policy { fixed, file: None, allocatable: node_cpu, memory_per_slot };
+    Ok(worker::Config {
+        url: redis,
+        queue,
+        roots: roots.transpose()?,
+        place,
+        listen,
+        policy,
+        slots_file,
+        grace,
+        patience,
+        why,
+    })
+}
+
+fn host_name() -> Result<String, Failure> {
+    // The same in every process of this machine or pod (proc_sys_kernel(5)).
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    let name = name.context("this machine has no name; give one with --place");
+    name.map(|name| name.trim().to_owned()).map_err(Failure::usage)
+}

@@ -1,0 +1,279 @@
+//! One worker process from its start to its end: reach the queue, work, leave.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use queue::redis::{Danger, Error as RedisError, Loss};
+use queue::{Consumer, Lane, Place, RedisStore, Settings, Store};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+use tracing::{info, warn};
+
+use crate::crew::{Crew, Superseded};
+use crate::judging::{Judging, chain};
+use crate::life::{Running, Stops};
+use crate::log::masked;
+use crate::metrics::Metrics;
+use crate::node;
+use crate::probes::{Board, router};
+use crate::slots::{self, Policy};
+use crate::watch::{File, follow};
+
+/// Threads that judge, at most; more jobs than that wait for one.
+const THREADS: usize = 4096;
+/// Between attempts to reach the queue at the start, doubling from the first to the second.
+const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(2)];
+
+/// How a worker is set.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The queue's server.
+    pub url: String,
+    /// The queue's name there.
+    pub queue: String,
+    /// Certificates (PEM) to trust in the place of the system's.
+    pub roots: Option<Vec<u8>>,
+    /// Where this worker runs: no two living ones at the same.
+    pub place: Place,
+    /// Where the probes listen.
+    pub listen: SocketAddr,
+    /// How many slots; the file's value is filled in by the worker.
+    pub policy: Policy,
+    /// The slots file.
+    pub slots_file: Option<PathBuf>,
+    /// After the first signal, how long what runs may go on.
+    pub grace: Duration,
+    /// At the start, how long the queue may be out of reach.
+    pub patience: Duration,
+    /// Why this engine judges, for `/readyz`.
+    pub why: String,
+}
+
+/// Why a worker cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The process lacks threads or descriptors.
+    #[error("cannot start the worker")]
+    Runtime(#[source] io::Error),
+    /// The port is taken, or not ours.
+    #[error("cannot listen at {addr}; name another address with --listen")]
+    Listen {
+        /// Where.
+        addr: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The address or name of the queue is none.
+    #[error("the queue cannot be named so")]
+    Named(#[source] queue::Error),
+    /// The queue cannot be used.
+    #[error("cannot use the queue at {url}")]
+    Queue {
+        /// Without its password.
+        url: String,
+        /// Why.
+        #[source]
+        source: queue::Error,
+    },
+    /// The server would lose jobs.
+    #[error("the queue at {url} would lose jobs: {danger}")]
+    Dangerous {
+        /// Without its password.
+        url: String,
+        /// How.
+        danger: Danger,
+    },
+    /// Another worker has this place.
+    #[error("a newer worker has the place {place:?}; give each worker a place of its own")]
+    Superseded {
+        /// Which.
+        place: String,
+    },
+}
+
+/// Works until the process is told to stop by SIGTERM or SIGINT; returns then, with nothing running
+/// and nothing held.
+///
+/// # Errors
+/// When there is no queue to work for.
+pub fn run(config: Config, judging: Arc<dyn Judging>) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(THREADS)
+        .enable_all()
+        .build()
+        .map_err(Error::Runtime)?;
+    let ended = runtime.block_on(async {
+        let mut tasks = JoinSet::new();
+        let mut stops = signals(&mut tasks).map_err(Error::Runtime)?;
+        Box::pin(live(config, judging, tasks, &mut stops)).await
+    });
+    // Boxes that did not end die with the process.
+    runtime.shutdown_background();
+    ended
+}
+
+/// Listens for the first and the second signal. Further ones have nothing to add.
+fn signals(tasks: &mut JoinSet<Superseded>) -> io::Result<Stops> {
+    let (tell, stops) = mpsc::channel(2);
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tasks.spawn(async move {
+        loop {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = int.recv() => {}
+            }
+            // Full: it was told twice already.
+            let _full = tell.try_send(());
+        }
+    });
+    Ok(stops)
+}
+
+async fn live(
+    config: Config,
+    judging: Arc<dyn Judging>,
+    mut tasks: JoinSet<Superseded>,
+    stops: &mut Stops,
+) -> Result<(), Error> {
+    let metrics = Arc::new(Metrics::new());
+    let board = Arc::new(Board {
+        metrics: Arc::clone(&metrics),
+        engine: judging.engine(),
+        why: config.why.clone(),
+        queue: config.queue.clone(),
+        crew: OnceLock::new(),
+        waiting: Mutex::new("connecting to the queue".to_owned()),
+    });
+    serve(&config, &board, &mut tasks).await?;
+    let store = tokio::select! {
+        store = connect(&config, &board) => store?,
+        _ = stops.recv() => return Ok(()),
+    };
+    let crew = join(&config, store, judging, metrics).await?;
+    // Set once: there is one crew a process.
+    drop(board.crew.set(Arc::clone(&crew)));
+    let file = config.slots_file.clone().map(File::new);
+    tasks.spawn(follow(Arc::clone(&crew), config.policy, file));
+    let lived = async {
+        let draining = Running::begin(&crew, tasks).work(stops).await?;
+        draining.finish(config.grace, stops).await?.leave().await;
+        Ok(())
+    };
+    Box::pin(lived)
+        .await
+        .map_err(|Superseded| Error::Superseded { place: config.place.to_string() })
+}
+
+async fn serve(
+    config: &Config,
+    board: &Arc<Board>,
+    tasks: &mut JoinSet<Superseded>,
+) -> Result<(), Error> {
+    let failed = |source| Error::Listen { addr: config.listen, source };
+    let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+    let addr = listener.local_addr().map_err(failed)?;
+    let router = router(Arc::clone(board));
+    tasks.spawn(async move {
+        // It ends only when the listener is beyond repair; then the probes find out.
+        if let Err(error) = axum::serve(listener, router).await {
+            warn!(%error, "the probes' port is gone");
+        }
+        std::future::pending().await
+    });
+    info!(%addr, engine = board.engine, "listening: /healthz, /readyz, /metrics");
+    Ok(())
+}
+
+/// Reaches the queue. A server that is out of reach, loading or a replica may be another one in a
+/// moment; what cannot become good by waiting is an error at once.
+async fn connect(config: &Config, board: &Board) -> Result<Arc<RedisStore>, Error> {
+    let (end, mut pause) = (Instant::now() + config.patience, PAUSES[0]);
+    let url = masked(&config.url);
+    loop {
+        let failed = match open(config).await {
+            Ok(store) => return checked(store, &url),
+            Err(error) => error,
+        };
+        if is_misnamed(&failed) {
+            return Err(Error::Named(failed));
+        }
+        if !may_pass(&failed) || Instant::now() >= end {
+            return Err(Error::Queue { url, source: failed });
+        }
+        let reason = chain(&failed);
+        let news = board.wait_for(&reason);
+        if news {
+            warn!(%url, %reason, "waiting for the queue");
+        }
+        sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+        pause = (pause * 2).min(PAUSES[1]);
+    }
+}
+
+async fn open(config: &Config) -> Result<RedisStore, queue::Error> {
+    let Config { url, queue, roots, .. } = config;
+    match roots.clone() {
+        None => RedisStore::connect(url, queue, Settings::default()).await,
+        Some(roots) => RedisStore::connect_trusting(url, roots, queue, Settings::default()).await,
+    }
+}
+
+fn is_misnamed(error: &queue::Error) -> bool {
+    use RedisError::{QueueName, SentinelUrl, Url};
+    matches!(error, queue::Error::Redis(Url { .. } | SentinelUrl | QueueName { .. }))
+}
+
+fn may_pass(error: &queue::Error) -> bool {
+    use RedisError::{Command, Connect, Replica, Silent};
+    matches!(error, queue::Error::Redis(Connect(_) | Silent { .. } | Replica | Command { .. }))
+}
+
+/// Whether jobs are safe on that server.
+fn checked(store: RedisStore, url: &str) -> Result<Arc<RedisStore>, Error> {
+    if let Some(server) = store.server() {
+        let evicts = |danger: &&Danger| matches!(danger, Danger::Evicts(_));
+        if let Some(danger) = server.dangers.iter().find(evicts).cloned() {
+            return Err(Error::Dangerous { url: url.to_owned(), danger });
+        }
+        info!(server = server.name, %url, loss = server.loss.as_str(), "connected");
+        if server.loss > Loss::Nothing {
+            warn!("{}", server.loss);
+        }
+        for danger in &server.dangers {
+            warn!("{danger}");
+        }
+    }
+    Ok(Arc::new(store))
+}
+
+async fn join(
+    config: &Config,
+    store: Arc<RedisStore>,
+    judging: Arc<dyn Judging>,
+    metrics: Arc<Metrics>,
+) -> Result<Arc<Crew>, Error> {
+    let shared: Arc<dyn Store> = Arc::clone(&store) as _;
+    let joining = Consumer::join(shared, &config.place, &Lane::JUDGED).await;
+    let failed = |source| Error::Queue { url: masked(&config.url), source };
+    let (consumer, registered) = joining.map_err(failed)?;
+    let mut file = config.slots_file.clone().map(File::new);
+    let bad = file.as_mut().is_some_and(File::read);
+    if bad {
+        metrics.slots_file_error();
+    }
+    let order = file.as_ref().and_then(File::good);
+    let sizing = slots::slots(node::read(), Policy { file: order, ..config.policy });
+    let recovered = registered.recovered;
+    info!(who = %consumer.who(), recovered, slots = sizing.effective, "joined the queue: {sizing}");
+    let crew = Arc::new(Crew::new(consumer, Some(store), judging, metrics, sizing));
+    crew.resize(sizing, order);
+    Ok(crew)
+}

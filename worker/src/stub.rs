@@ -1,0 +1,99 @@
+//! Judges nothing: sleeps and answers as the payload says, so that the queue and the daemon can be
+//! driven hard without boxes. The payload is words: `ms=20 steps=3 fail=1 echo=x`.
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use sandbox::Cancel;
+
+use crate::judging::{Judged, Judging, Phase, Watch, Work};
+
+/// The stub.
+#[derive(Debug, Default)]
+pub struct Stub {
+    busy: AtomicUsize,
+}
+
+/// What a payload asks for.
+#[derive(Debug, Default)]
+struct Script {
+    sleep: Duration,
+    steps: u32,
+    /// Attempts that fail.
+    fail: u32,
+    echo: String,
+}
+
+impl Judging for Stub {
+    fn engine(&self) -> &'static str {
+        "stub"
+    }
+
+    fn busy(&self) -> usize {
+        self.busy.load(Ordering::Relaxed)
+    }
+
+    fn resize(&self, _: NonZeroUsize) {}
+
+    fn judge(&self, work: Work<'_>, watch: &dyn Watch, cancel: &Cancel) -> Judged {
+        let Some(script) = parse(work.payload) else {
+            return Judged::Unreadable { reason: "not a script of the stub".to_owned() };
+        };
+        self.busy.fetch_add(1, Ordering::Relaxed);
+        let judged = play(&script, work, watch, cancel);
+        self.busy.fetch_sub(1, Ordering::Relaxed);
+        judged
+    }
+}
+
+fn play(script: &Script, work: Work<'_>, watch: &dyn Watch, cancel: &Cancel) -> Judged {
+    let Script { sleep, steps, fail, echo } = script;
+    for step in 0..=*steps {
+        if !rest(*sleep / (steps + 1), cancel) {
+            return Judged::Withdrawn;
+        }
+        if step < *steps {
+            watch.step(step, format!("{echo}/{step}").into());
+        }
+    }
+    let result = Bytes::from(echo.clone());
+    if work.attempt <= *fail {
+        let reason = "the script says so".to_owned();
+        return Judged::Failed { phase: Phase::Run, reason, last: "IE".into() };
+    }
+    Judged::Done { result, report: None }
+}
+
+/// Sleeps; false when withdrawn.
+fn rest(time: Duration, cancel: &Cancel) -> bool {
+    let end = Instant::now() + time;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        let Ok(left) = Timespec::try_from(left) else { return true };
+        // Interrupted or timed out, the flag and the clock decide.
+        let _woken = poll(&mut [PollFd::new(cancel, PollFlags::IN)], Some(&left));
+        if cancel.is_cancelled() {
+            return false;
+        }
+        if Instant::now() >= end {
+            return true;
+        }
+    }
+}
+
+fn parse(payload: &[u8]) -> Option<Script> {
+    let mut script = Script::default();
+    for word in std::str::from_utf8(payload).ok()?.split_whitespace() {
+        match word.split_once('=')? {
+            ("ms", n) => script.sleep = Duration::from_millis(n.parse().ok()?),
+            ("steps", n) => script.steps = n.parse().ok()?,
+            ("fail", n) => script.fail = n.parse().ok()?,
+            ("echo", text) => text.clone_into(&mut script.echo),
+            _ => return None,
+        }
+    }
+    Some(script)
+}
