@@ -60,11 +60,18 @@ pub fn init(format: Format, level: Level) {
 pub fn masked(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return "an address".to_owned() };
     // The last @ before the path: passwords may hold one.
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    // A unix socket's password is a parameter.
+    let (rest, parameters) = match rest.split_once('?') {
+        // Or a password holds a question mark.
+        Some((_, parameters)) if parameters.contains('@') => return format!("{scheme}://***"),
+        Some((rest, _)) => (rest, "?***"),
+        None => (rest, ""),
+    };
+    let end = rest.find('/').unwrap_or(rest.len());
     let end = rest[end..].rfind('@').map_or(end, |at| end + at + 1);
     match rest[..end].rfind('@') {
-        Some(at) => format!("{scheme}://***@{}", &rest[at + 1..]),
-        None => url.to_owned(),
+        Some(at) => format!("{scheme}://***@{}{parameters}", &rest[at + 1..]),
+        None => format!("{scheme}://{rest}{parameters}"),
     }
 }
 
@@ -80,6 +87,8 @@ mod tests {
             ("rediss://me:se/cr@et@host/0", "rediss://***@host/0"),
             ("redis+sentinel://me:secret@a,b/m/1", "redis+sentinel://***@a,b/m/1"),
             ("unix:///run/redis.sock", "unix:///run/redis.sock"),
+            ("unix:///run/redis.sock?user=me&pass=secr/et", "unix:///run/redis.sock?***"),
+            ("redis://:se?cret@host/0", "redis://***"),
             ("secret", "an address"),
         ];
         for (url, wanted) in shown {

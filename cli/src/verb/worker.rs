@@ -20,14 +20,15 @@ use crate::units;
 
 /// Judge what is in the shared queue, until told to stop
 ///
-/// Claims as many jobs as it has free slots. SIGTERM or Ctrl-C: claims no more, finishes
-/// what it has within --grace, hands back the rest, and ends with 0; a second one ends it
-/// at once. A job is never lost: if this process dies, another worker judges it.
+/// Claims as many jobs as it has free slots. SIGTERM or Ctrl-C: claims no more,
+/// finishes what it has within --grace, hands back the rest, and ends with 0; a
+/// second one ends it at once. A job is never lost: if this process dies, another
+/// worker judges it.
 ///
 /// Examples:
 ///   evalx worker --redis redis://localhost
 ///   EVALX_REDIS=rediss://me:secret@redis.example/0 evalx worker --log-format json
-///   evalx worker --redis unix:///run/redis.sock --slots-file /etc/evalx/sizing/slots
+///   evalx worker --redis unix:///run/redis.sock --slots-file /etc/evalx/slots
 ///   curl localhost:9464/readyz                   how does it stand?
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = exit::HELP)]

@@ -5,7 +5,8 @@ use std::process::Stdio;
 
 use crate::scene::Scene;
 
-const VERBS: [&str; 7] = ["judge", "verify", "run", "languages", "doctor", "completions", "man"];
+const VERBS: [&str; 8] =
+    ["judge", "verify", "run", "worker", "languages", "doctor", "completions", "man"];
 
 #[test]
 fn there_is_a_manual_page_for_every_verb_and_one_for_all() {
