@@ -106,6 +106,11 @@ impl Worker {
         serde_json::from_str(&self.get("/readyz").1).unwrap()
     }
 
+    /// Until it knows of `count` jobs; the queue knows a round trip earlier that they are its own.
+    pub(crate) fn until_judging(&self, count: u64) {
+        until("it judges", || self.ready()["jobs"]["judging"] == count);
+    }
+
     pub(crate) fn until_ready(&self) {
         until("the worker is ready", || self.ready()["ready"] == true);
     }
