@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what is unexpected fails the test")]
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -333,20 +334,38 @@ async fn results_and_their_steps_are_forgotten_in_time() {
     assert_eq!(events, [Event::Started(id.clone()), step, Event::Finished(id)]);
 }
 
+/// An authority and a certificate of `localhost` that it signed, as files in `folder`: authority,
+/// certificate, key.
+fn certificates(folder: &Path) -> [PathBuf; 3] {
+    let key = || rcgen::KeyPair::generate().unwrap();
+    let mut authority = rcgen::CertificateParams::new([]).unwrap();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority = rcgen::CertifiedIssuer::self_signed(authority, key()).unwrap();
+    let (host, host_key) = (["localhost".to_owned()], key());
+    let host = rcgen::CertificateParams::new(host).unwrap();
+    let host = host.signed_by(&host_key, &authority).unwrap();
+    let pem = [authority.pem(), host.pem(), host_key.serialize_pem()];
+    let paths = ["authority.pem", "host.pem", "host.key"].map(|name| folder.join(name));
+    for (path, pem) in paths.iter().zip(pem) {
+        std::fs::write(path, pem).unwrap();
+    }
+    paths
+}
+
 #[tokio::test]
 async fn tls_with_a_user_and_a_database() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls");
-    let (certificate, key) = (format!("{folder}/server.pem"), format!("{folder}/server.key"));
-    let (ca, port) = (format!("{folder}/ca.pem"), port().to_string());
+    let folder = tempfile::tempdir().unwrap();
+    let [authority, host, key] = certificates(folder.path());
+    let port = port().to_string();
     let server = TestServer::start(&[
         "--tls-port",
         &port,
         "--tls-cert-file",
-        &certificate,
+        host.to_str().unwrap(),
         "--tls-key-file",
-        &key,
+        key.to_str().unwrap(),
         "--tls-ca-cert-file",
-        &ca,
+        authority.to_str().unwrap(),
         "--tls-auth-clients",
         "no",
         "--bind",
@@ -357,7 +376,7 @@ async fn tls_with_a_user_and_a_database() {
     let url = format!("rediss://app:p%40ss@localhost:{port}/2");
     let unknown = RedisStore::connect(&url, "q", Settings::default()).await;
     assert!(matches!(unknown, Err(Error::Redis(RedisError::Connect(_)))), "{unknown:?}");
-    let roots = std::fs::read(&ca).unwrap();
+    let roots = std::fs::read(authority).unwrap();
     let store = RedisStore::connect_trusting(&url, roots, "q", Settings::default()).await.unwrap();
     store.enqueue(&[job("x")]).await.unwrap();
     let keyspace: String = command(&server, &["INFO", "keyspace"]).await;
