@@ -93,6 +93,9 @@ pub enum Error {
         /// What it is.
         found: String,
     },
+    /// The server is still reading its data.
+    #[error("this Redis is still loading its data")]
+    Loading,
     /// The server is a copy of another one.
     #[error("this Redis is a read-only replica: the address of the primary is needed")]
     Replica,
@@ -219,11 +222,15 @@ impl RedisStore {
         if known == 0 {
             return Err(Error::Newer { found: news, known: LAYOUT });
         }
-        if news == 1 && server.appends {
-            // Refused while one runs already, which does as well.
-            let rewrite: Result<(), RedisError> =
-                redis::cmd("BGREWRITEAOF").query_async(&mut connection).await;
-            drop(rewrite);
+        if news == 1 {
+            // Noted only after the rewrite has begun: who dies in between leaves it to the next.
+            if server.appends {
+                rewrite(&mut connection).await?;
+            }
+            let mut note = redis::cmd("HSET");
+            note.arg(self.key("m")).arg("run").arg(&server.run_id);
+            let noted = note.query_async::<()>(&mut connection).await;
+            noted.map_err(|source| Error::command("HSET", source))?;
         }
         *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
         Ok(())
@@ -346,5 +353,16 @@ impl RedisStore {
             sum.ended += ended;
         }
         Ok(sum)
+    }
+}
+
+/// Has the append-only file written anew.
+async fn rewrite(connection: &mut MultiplexedConnection) -> Result<(), Error> {
+    let answer = redis::cmd("BGREWRITEAOF").query_async::<()>(connection).await;
+    match answer {
+        // Refused while one runs already, which does as well; or for good, by managed servers,
+        // which see to their files themselves.
+        Err(error) if error.is_io_error() => Err(Error::command("BGREWRITEAOF", error)),
+        _ => Ok(()),
     }
 }

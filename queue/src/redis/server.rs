@@ -131,6 +131,10 @@ impl Server {
         if found < OLDEST {
             return Err(Error::TooOld { found: name });
         }
+        // Until then it says that it writes no append-only file, whatever its settings.
+        if field("loading") == Some("1") {
+            return Err(Error::Loading);
+        }
         if field("role") == Some("slave") {
             return Err(Error::Replica);
         }
@@ -191,6 +195,8 @@ mod tests {
         assert_eq!(old.to_string(), wanted);
         let replica = Server::read("redis_version:7.0.15\r\nrole:slave\r\n", None);
         assert!(matches!(replica, Err(Error::Replica)));
+        let loading = "redis_version:7.0.15\r\nloading:1\r\nrole:master\r\naof_enabled:0\r\n";
+        assert!(matches!(Server::read(loading, None), Err(Error::Loading)));
         let valkey = "redis_version:7.2.4\r\nvalkey_version:9.0.1\r\nrole:master\r\n";
         assert_eq!(Server::read(valkey, None).unwrap().name, "valkey 9.0.1");
         let evicts = "redis_version:7.0.15\r\nmaxmemory_policy:allkeys-lru\r\n";

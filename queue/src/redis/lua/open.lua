@@ -1,9 +1,10 @@
 -- ARGV: layout that we know, run id of the server
 -- Answers {0, layout} when the queue was written by a newer version; {1, 1} when this server
--- process is new to the queue (it was restarted), {1, 0} when it is not.
+-- process is new to the queue (it was restarted), {1, 0} when it is not. Who was told so notes its run
+-- id when it has done what a new server needs.
 local v = call('HMGET', P..'m', 'v', 'run')
 if v[1] and tonumber(v[1]) > tonumber(ARGV[1]) then return { 0, tonumber(v[1]) } end
 if v[1] ~= ARGV[1] then call('HSET', P..'m', 'v', ARGV[1]) end
 if v[2] == ARGV[2] then return { 1, 0 } end
-call('HSET', P..'m', 'run', ARGV[2], 'audit', '1')
+call('HSET', P..'m', 'audit', '1')
 return { 1, 1 }
