@@ -41,6 +41,11 @@ mod link;
 mod operations;
 mod scripts;
 mod server;
+#[cfg(test)]
+#[path = "../tests/server/mod.rs"]
+mod test_server;
+#[cfg(test)]
+mod trial;
 mod wire;
 
 use address::Address;

@@ -1,8 +1,8 @@
-//! The store on a real redis-server: what the random histories do not do. Crashes of the server,
-//! servers that will not do, memory that ends, wake-ups, damage and its repair.
+//! The store on a real redis-server: what the random histories do not do. Servers
+//! that will not do, memory that ends, wake-ups, failovers, damage and its repair. What happens when
+//! processes die is tried in `src/redis/trial`.
 #![expect(clippy::unwrap_used, reason = "what is unexpected fails the test")]
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,8 +11,8 @@ use bytes::Bytes;
 use queue::redis::{Danger, Error as RedisError, Loss};
 use queue::view::{Cursor, Event, Stage};
 use queue::{
-    Consumer, Enqueued, Error, Held, IdempotencyKey, Job, JobId, Lane, Lease, Outcome, Place,
-    Reached, RedisStore, Settings, Settled, Store, Target, Tenant, Verdict,
+    Consumer, Enqueued, Error, Held, IdempotencyKey, Job, Lane, Lease, Outcome, Place, Reached,
+    RedisStore, Settings, Settled, Store, Target, Tenant, Verdict,
 };
 
 mod server;
@@ -118,113 +118,6 @@ async fn who_waits_is_woken_and_who_runs_a_cancelled_job_is_nudged() {
     let verdicts = consumer.heartbeat(std::slice::from_ref(&held)).await.unwrap();
     assert_eq!(verdicts, [Verdict::Cancelled]);
     assert_eq!(consumer.complete(held, finished("late")).await.unwrap(), Settled::Stale);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn killing_redis_in_mid_traffic_loses_nothing_that_was_answered() {
-    let mut server = TestServer::strict();
-    let (adder, store) = (connect(&server).await, connect(&server).await);
-    let adding = tokio::spawn(async move {
-        let mut accepted = Vec::new();
-        for n in 0..300_u32 {
-            let jobs: Vec<Job> = (0..5)
-                .map(|k| job(format!("{n}.{k}")).named(format!("job-{n}-{k}")).unwrap())
-                .collect();
-            // The same ids until there is an answer.
-            until(|| async { adder.enqueue(&jobs).await.ok() }).await;
-            accepted.extend(jobs.into_iter().map(|job| job.id));
-        }
-        accepted
-    });
-    let working = tokio::spawn(async move {
-        let consumer = join(&store, "node").await;
-        let mut results: HashMap<JobId, Bytes> = HashMap::new();
-        let mut last = Instant::now();
-        while results.len() < 1500 {
-            if last.elapsed() > Duration::from_millis(200) {
-                // Holds nothing between two claims.
-                drop(consumer.heartbeat(&[]).await);
-                last = Instant::now();
-            }
-            let leases = consumer.claim(16).await.unwrap_or_default();
-            for lease in leases {
-                let result = Bytes::from(lease.token.as_str().to_owned());
-                let settled = until(|| async {
-                    consumer.complete(Held::from(&lease), finished(result.clone())).await.ok()
-                })
-                .await;
-                if settled != Settled::Stale {
-                    assert_eq!(results.insert(lease.id, result), None, "two results");
-                }
-            }
-        }
-        results
-    });
-    for _ in 0..5 {
-        tokio::time::sleep(Duration::from_millis(150)).await;
-        server.kill();
-        server.restart();
-    }
-    let (accepted, results) = (adding.await.unwrap(), working.await.unwrap());
-    let store = connect(&server).await;
-    for id in accepted {
-        let view = store.job(&id).await.unwrap().unwrap_or_else(|| panic!("{id} is lost"));
-        assert_eq!(view.stage, Stage::Finished(results[&id].clone()), "{id}");
-    }
-    assert_eq!(store.audit().await.unwrap().repairs, 0);
-}
-
-/// Cuts the tail of the append-only file, as a power cut would, in the middle of a script.
-fn tear(server: &TestServer, bytes: u64) {
-    let folder = server.folder().join("appendonlydir");
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let tail = files.filter(|path| path.extension().is_some_and(|e| e == "aof"));
-    let tail = tail.filter(|path| path.to_string_lossy().contains(".incr."));
-    let file = std::fs::File::options().write(true).open(tail.max().unwrap()).unwrap();
-    file.set_len(file.metadata().unwrap().len() - bytes).unwrap();
-}
-
-/// The second restart after a torn tail shows half of the script, unless the file was rewritten.
-async fn torn_twice(cured: bool) -> (u64, bool) {
-    let mut server = TestServer::strict();
-    let store = connect(&server).await;
-    store.enqueue(&[job("kept").named("kept").unwrap()]).await.unwrap();
-    store.enqueue(&[job("torn").named("torn").unwrap()]).await.unwrap();
-    let (mut kept, torn) = (true, JobId::new("torn").unwrap());
-    server.kill();
-    tear(&server, 120);
-    server.restart();
-    if cured {
-        let store = connect(&server).await;
-        let rewritten = || async {
-            let info: String = command(&server, &["INFO", "persistence"]).await;
-            let over = info.contains("aof_rewrite_in_progress:0")
-                && info.contains("aof_last_bgrewrite_status:ok")
-                && info.contains("aof_rewrite_scheduled:0");
-            over.then_some(())
-        };
-        until(rewritten).await;
-        kept &= store.job(&torn).await.unwrap().is_none();
-    }
-    let _: u64 = command(&server, &["INCR", "another"]).await;
-    let key = "redis.call('SET', 'a', 1) redis.call('SET', 'b', 2)";
-    let _: redis::Value = command(&server, &["EVAL", key, "0"]).await;
-    server.kill();
-    server.restart();
-    let half: u64 = command(&server, &["EXISTS", "jq:{q}:j:torn"]).await;
-    let store = connect(&server).await;
-    kept &= store.job(&JobId::new("kept").unwrap()).await.unwrap().is_some();
-    (half, kept)
-}
-
-#[tokio::test]
-async fn a_torn_append_only_file_is_cured_by_who_meets_it_first() {
-    assert_eq!(torn_twice(true).await, (0, true));
-    let name = connect(&TestServer::start(&[])).await.server().unwrap().name;
-    if name.starts_with("redis 7.0.") {
-        // Without the cure half of the script comes back: this test sees what it is about.
-        assert_eq!(torn_twice(false).await, (1, true));
-    }
 }
 
 #[tokio::test]
@@ -381,89 +274,6 @@ async fn tls_with_a_user_and_a_database() {
     store.enqueue(&[job("x")]).await.unwrap();
     let keyspace: String = command(&server, &["INFO", "keyspace"]).await;
     assert!(keyspace.contains("db2:"), "{keyspace}");
-}
-
-/// One life of a worker: claims, works, and ends as `fate` says. Notes each result that was taken.
-async fn live(store: Arc<RedisStore>, place: String, fate: u32, taken: Taken) {
-    let consumer = join(&store, &place).await;
-    for round in 0.. {
-        let leases = consumer.claim(4).await.unwrap();
-        let held: Vec<Held> = leases.iter().map(Held::from).collect();
-        if round == 20 {
-            match fate {
-                // Dies with what it holds.
-                0 => return,
-                // Sleeps beyond its lease, and believes to hold it still.
-                1 => tokio::time::sleep(Duration::from_millis(900)).await,
-                _ => drop(consumer.heartbeat(&held).await),
-            }
-        }
-        for held in held {
-            let result = Bytes::from(held.token.as_str().to_owned());
-            let id = held.id.clone();
-            match consumer.complete(held, finished(result.clone())).await.unwrap() {
-                Settled::Stale => *taken.stale.lock().unwrap() += 1,
-                _ => taken.results.lock().unwrap().push((id, result)),
-            }
-        }
-        let _: Vec<Verdict> = match consumer.heartbeat(&[]).await {
-            Ok(verdicts) => verdicts,
-            // Another life has begun at its place.
-            Err(_) => return,
-        };
-        if round == 20 || store.snapshot().await.unwrap().totals.finished == CHAOS {
-            return;
-        }
-    }
-}
-
-const CHAOS: u64 = 3000;
-
-#[derive(Debug, Clone, Default)]
-struct Taken {
-    results: Arc<std::sync::Mutex<Vec<(JobId, Bytes)>>>,
-    stale: Arc<std::sync::Mutex<u32>>,
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn dying_and_sleeping_workers_lose_nothing_and_show_nothing_twice() {
-    let server = TestServer::start(&[]);
-    // Every crash may hit any job here: none is to be taken for the cause.
-    let settings =
-        Settings { lease: Duration::from_millis(400), crashes: 1000, ..Settings::default() };
-    let store = Arc::new(RedisStore::connect(&server.url(), "q", settings).await.unwrap());
-    let jobs: Vec<Job> = (0..CHAOS).map(|n| job(n.to_string())).collect();
-    store.enqueue(&jobs).await.unwrap();
-    let taken = Taken::default();
-    let mut nodes = tokio::task::JoinSet::new();
-    for node in 0..6_u32 {
-        let (store, taken) = (Arc::clone(&store), taken.clone());
-        nodes.spawn(async move {
-            for life in 0.. {
-                // Each life at a place of its own: leases have to run out.
-                let place = format!("node-{node}-{life}");
-                live(Arc::clone(&store), place, (node + life) % 3, taken.clone()).await;
-                if store.snapshot().await.unwrap().totals.finished == CHAOS {
-                    return;
-                }
-            }
-        });
-    }
-    let end = tokio::time::timeout(Duration::from_secs(60), nodes.join_all()).await;
-    assert!(end.is_ok(), "{:?}", store.snapshot().await);
-    let results = taken.results.lock().unwrap().clone();
-    let by_id: HashMap<JobId, Bytes> = results.iter().cloned().collect();
-    assert_eq!((results.len(), by_id.len()), (jobs.len(), jobs.len()), "taken twice or never");
-    for job in &jobs {
-        let view = store.job(&job.id).await.unwrap().unwrap();
-        assert_eq!(view.stage, Stage::Finished(by_id[&job.id].clone()));
-    }
-    let totals = store.snapshot().await.unwrap().totals;
-    assert!(
-        totals.expired > 0 && *taken.stale.lock().unwrap() > 0,
-        "nothing was tried: {totals:?}"
-    );
-    assert_eq!(store.audit().await.unwrap().repairs, 0);
 }
 
 /// A port that nobody listens at, on loopback.

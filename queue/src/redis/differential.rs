@@ -6,15 +6,11 @@ use tokio::runtime::Runtime;
 
 use super::RedisStore;
 use super::address::Address;
+use super::test_server::TestServer;
 use crate::history::{Call, Op, Player, Reply, ops, settings};
 use crate::memory::Model;
 use crate::store::{self, Store};
 use crate::view::{Cursor, Event};
-
-#[path = "../../tests/server/mod.rs"]
-mod server;
-
-use server::TestServer;
 
 /// In the place of `TIME`.
 const CLOCK: &str =

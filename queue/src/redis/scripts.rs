@@ -39,7 +39,7 @@ pub(super) struct Scripts {
 impl Scripts {
     pub(super) fn new(settings: &Settings, clock: &str) -> Self {
         let head = format!("{clock}{}{PRELUDE}", constants(settings));
-        let script = |flags: &str, body: &str| Script::new(&format!("{flags}\n{head}{body}"));
+        let script = |flags: &str, body: &str| script(flags, &head, body);
         Self {
             open: script(ALLOWED_WHEN_FULL, include_str!("lua/open.lua")),
             enqueue: script(REFUSED_WHEN_FULL, include_str!("lua/enqueue.lua")),
@@ -57,6 +57,37 @@ impl Scripts {
             recount: script(ALLOWED_WHEN_FULL, include_str!("lua/recount.lua")),
         }
     }
+}
+
+fn script(flags: &str, head: &str, body: &str) -> Script {
+    Script::new(&format!("{flags}\n{head}{body}"))
+}
+
+/// Queues that are broken on purpose: the checks that ours pass have to find the damage.
+#[cfg(test)]
+impl Scripts {
+    /// Completion does not look at the token.
+    pub(super) fn unfenced(settings: &Settings) -> Self {
+        let (fenced, open) = ("j.s == 'l' and j.o == tok then", "(j.s == 'l' or j.s == 'f') then");
+        let complete = changed(include_str!("lua/complete.lua"), fenced, open);
+        let head = format!("{SERVER_CLOCK}{}{PRELUDE}", constants(settings));
+        let complete = script(ALLOWED_WHEN_FULL, &head, &complete);
+        Self { complete, ..Self::new(settings, SERVER_CLOCK) }
+    }
+
+    /// A server that was started again is not noticed, so its append-only file is not rewritten.
+    pub(super) fn uncured(settings: &Settings) -> Self {
+        let open = changed(include_str!("lua/open.lua"), "if v[2] == ARGV[2] then", "do");
+        let head = format!("{SERVER_CLOCK}{}{PRELUDE}", constants(settings));
+        let open = script(ALLOWED_WHEN_FULL, &head, &open);
+        Self { open, ..Self::new(settings, SERVER_CLOCK) }
+    }
+}
+
+#[cfg(test)]
+fn changed(text: &str, from: &str, to: &str) -> String {
+    assert_eq!(text.matches(from).count(), 1, "the control changes nothing: {from}");
+    text.replace(from, to)
 }
 
 fn constants(settings: &Settings) -> String {

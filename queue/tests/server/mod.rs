@@ -69,6 +69,10 @@ impl TestServer {
         self.wait_until_ready();
     }
 
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
     /// Until it has loaded its data.
     fn wait_until_ready(&self) {
         let end = Instant::now() + Duration::from_secs(20);
@@ -82,7 +86,8 @@ impl TestServer {
                 // With a password it is ready, too.
                 Err(error) if matches!(error.code(), Some("NOAUTH" | "WRONGPASS")) => return,
                 Err(error) if error.kind() == redis::ErrorKind::AuthenticationFailed => return,
-                Err(error) => assert!(Instant::now() < end, "redis-server does not start: {error}"),
+                Err(error) if Instant::now() < end => drop(error),
+                Err(error) => panic!("redis-server does not start: {error}\n{}", self.log()),
             }
             std::thread::yield_now();
         }
