@@ -23,6 +23,8 @@ use crate::store::{Enqueued, Settled, Store};
 use crate::view::Stage;
 
 mod outages;
+mod proxy;
+mod replies;
 mod workers;
 
 /// Makes the scripts of a queue: ours, or broken ones.

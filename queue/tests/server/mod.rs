@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(crate) struct TestServer {
     folder: tempfile::TempDir,
+    /// What starts it, and its arguments.
+    launcher: Vec<String>,
     arguments: Vec<String>,
     child: Child,
 }
@@ -17,9 +19,19 @@ impl TestServer {
     /// Starts one. `arguments` are the server's own.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder for redis-server");
-        let arguments: Vec<String> = arguments.iter().map(|&a| a.to_owned()).collect();
-        let child = spawn(folder.path(), &arguments);
-        let server = Self { folder, arguments, child };
+        Self::launched(folder, &[], arguments)
+    }
+
+    /// Starts one in that folder through another program.
+    pub(crate) fn launched(
+        folder: tempfile::TempDir,
+        launcher: &[&str],
+        arguments: &[&str],
+    ) -> Self {
+        let owned = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+        let (launcher, arguments): (Vec<String>, Vec<String>) = (owned(launcher), owned(arguments));
+        let child = spawn(folder.path(), &launcher, &arguments);
+        let server = Self { folder, launcher, arguments, child };
         server.wait_until_ready();
         server
     }
@@ -40,8 +52,8 @@ impl TestServer {
         );
         std::fs::write(folder.path().join("conf"), text).expect("a file in our folder");
         let arguments = vec!["conf".to_owned(), "--sentinel".to_owned()];
-        let child = run(folder.path(), &arguments);
-        let server = Self { folder, arguments, child };
+        let child = run(folder.path(), &[], &arguments);
+        let server = Self { folder, launcher: Vec::new(), arguments, child };
         server.wait_until_ready();
         server
     }
@@ -65,8 +77,14 @@ impl TestServer {
     /// Starts it again after [`TestServer::kill`], on the same data.
     #[allow(dead_code, reason = "not every target that includes this file needs it")]
     pub(crate) fn restart(&mut self) {
-        self.child = spawn(self.folder.path(), &self.arguments);
+        self.child = spawn(self.folder.path(), &self.launcher, &self.arguments);
         self.wait_until_ready();
+    }
+
+    /// Whether it has ended by itself.
+    #[allow(dead_code, reason = "not every target that includes this file needs it")]
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child of ours can be waited for").is_some()
     }
 
     fn log(&self) -> String {
@@ -102,21 +120,23 @@ impl Drop for TestServer {
     }
 }
 
-fn spawn(folder: &Path, arguments: &[String]) -> Child {
+fn spawn(folder: &Path, launcher: &[String], arguments: &[String]) -> Child {
     let ours = ["--port", "0", "--unixsocket", "s", "--save", "", "--daemonize", "no"];
     let ours = ours.into_iter().map(str::to_owned);
-    run(folder, &ours.chain(arguments.iter().cloned()).collect::<Vec<_>>())
+    run(folder, launcher, &ours.chain(arguments.iter().cloned()).collect::<Vec<_>>())
 }
 
 #[expect(clippy::disallowed_methods, reason = "no guest: the server that the tests are about")]
-fn run(folder: &Path, arguments: &[String]) -> Child {
+fn run(folder: &Path, launcher: &[String], arguments: &[String]) -> Child {
     let log = std::fs::File::options()
         .create(true)
         .append(true)
         .open(folder.join("log"))
         .expect("a log for redis-server");
-    Command::new("redis-server")
-        .args(arguments)
+    let server = ["redis-server".to_owned()];
+    let mut words = launcher.iter().chain(&server).chain(arguments);
+    Command::new(words.next().expect("there is the server at least"))
+        .args(words)
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(log)
