@@ -333,7 +333,7 @@ fn job(n: u8, tenant: u8, lane: u8, extra: u8) -> Job {
         job = job.keyed(&IdempotencyKey::new("key").unwrap(), 0);
     }
     if extra & 2 == 2 {
-        job = job.webhook("tell");
+        job = job.webhook("tell").note("to whoever asks");
     }
     if extra & 4 == 4 {
         job = job.deadline(Duration::from_secs(3));

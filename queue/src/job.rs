@@ -86,6 +86,9 @@ pub struct Job {
     /// What the deliverer needs to tell somebody about the end; never looked into. When the job
     /// ends, a job of the internal lane with these bytes appears in the same atomic step.
     pub webhook: Option<Bytes>,
+    /// What whoever asks for the job is told with it, for as long as its record is kept; never
+    /// looked into. Nothing that workers need: they do not get it.
+    pub note: Option<Bytes>,
     /// Whether its record is kept for [`Settings::remembered`](crate::Settings::remembered) after
     /// the end, so that the same request sent again adds nothing.
     pub keyed: bool,
@@ -115,6 +118,7 @@ impl Job {
             deadline: None,
             batch: None,
             webhook: None,
+            note: None,
             keyed: false,
         }
     }
@@ -168,6 +172,13 @@ impl Job {
     #[must_use]
     pub fn webhook(mut self, webhook: impl Into<Bytes>) -> Self {
         self.webhook = Some(webhook.into());
+        self
+    }
+
+    /// Sets what is told to whoever asks for it.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<Bytes>) -> Self {
+        self.note = Some(note.into());
         self
     }
 }

@@ -42,6 +42,8 @@ pub struct MemoryStore {
     /// Counts what became claimable, and what it was when somebody claimed last.
     work: watch::Sender<u64>,
     seen: AtomicU64,
+    /// The number of the log's last entry.
+    logged: watch::Sender<u64>,
     nudges: broadcast::Sender<Arc<str>>,
 }
 
@@ -51,8 +53,9 @@ impl MemoryStore {
     pub fn new(settings: Settings) -> Self {
         let model = Mutex::new(Model::new(settings.clone()));
         let (nudges, _) = broadcast::channel(NUDGES);
-        let (begin, work, seen) = (Instant::now(), watch::Sender::new(0), AtomicU64::new(0));
-        Self { settings, model, begin, work, seen, nudges }
+        let (begin, seen) = (Instant::now(), AtomicU64::new(0));
+        let (work, logged) = (watch::Sender::new(0), watch::Sender::new(0));
+        Self { settings, model, begin, work, seen, logged, nudges }
     }
 
     fn now(&self) -> Millis {
@@ -69,8 +72,9 @@ impl MemoryStore {
         let now = self.now();
         let mut model = self.model();
         let answer = operation(&mut model, now);
-        let queued = model.queued;
+        let (queued, logged) = (model.queued, model.logged);
         self.work.send_if_modified(|known| std::mem::replace(known, queued) != queued);
+        self.logged.send_if_modified(|known| std::mem::replace(known, logged) != logged);
         answer
     }
 }
@@ -173,6 +177,13 @@ impl Store for MemoryStore {
         }
     }
 
+    async fn wait_for_events(&self, after: &Cursor) {
+        let mut logged = self.logged.subscribe();
+        let after = after.number();
+        // The store outlives who waits: the channel never closes.
+        drop(logged.wait_for(|number| *number > after).await);
+    }
+
     async fn wait_for_nudge(&self, who: &Incarnation) {
         let mut nudges = self.nudges.subscribe();
         loop {
@@ -214,6 +225,28 @@ mod tests {
         // Nothing since then: the next look is after a while.
         consumer.wait_for_work().await;
         assert_eq!(start.elapsed(), POLL);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_follows_the_log_is_woken_by_what_it_has_not_read() {
+        let store = Arc::new(MemoryStore::new(Settings::default()));
+        let consumer = consumer(&store).await;
+        store.enqueue(&[job().note("for whoever asks")]).await.unwrap();
+        let lease = consumer.claim(1).await.unwrap().remove(0);
+        let start = Instant::now();
+        store.wait_for_events(&Cursor::start()).await;
+        let entries = store.events(&Cursor::start(), 10).await.unwrap();
+        let after = &entries.last().unwrap().cursor;
+        let wait = store.wait_for_events(after);
+        let end = async {
+            tokio::time::sleep(Duration::from_secs(9)).await;
+            consumer.complete((&lease).into(), Outcome::HandedBack).await.unwrap();
+        };
+        tokio::join!(wait, end);
+        assert_eq!(start.elapsed(), Duration::from_secs(9));
+        assert_eq!(store.events(after, 10).await.unwrap().len(), 1);
+        let view = store.job(&lease.id).await.unwrap().unwrap();
+        assert_eq!(view.note.unwrap(), "for whoever asks");
     }
 
     #[tokio::test(start_paused = true)]

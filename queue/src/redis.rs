@@ -19,7 +19,8 @@
 //! | `d`, `dl` | sorted set | delayed ids by due time; dead letters by time |
 //! | `b:BATCH`, `bj:BATCH` | hash, list | a batch's numbers; its ids |
 //! | `c`, `m` | hash | counters; layout, run id of the server, clock |
-//! | `ev`, `wake` | stream, channel | the event log; hints |
+//! | `ev` | stream | the event log |
+//! | `wake`, `news` | channel | hints: to workers, and that the event log has grown |
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
@@ -156,6 +157,8 @@ pub struct RedisStore {
     link: Link,
     /// The hints when somebody claimed last.
     seen: AtomicU64,
+    /// The hints when the event log was read last.
+    heard: AtomicU64,
     server: Mutex<Option<Server>>,
 }
 
@@ -203,9 +206,10 @@ impl RedisStore {
         }
         let prefix = format!("jq:{{{name}}}:");
         let scripts = Scripts::new(&settings, clock);
-        let link = Link::new(address, format!("{prefix}wake"));
+        let link = Link::new(address, [format!("{prefix}wake"), format!("{prefix}news")]);
         let server = Mutex::new(None);
-        Ok(Self { settings, prefix, scripts, link, seen: AtomicU64::new(0), server })
+        let (seen, heard) = (AtomicU64::new(0), AtomicU64::new(0));
+        Ok(Self { settings, prefix, scripts, link, seen, heard, server })
     }
 
     /// What was found out about the server when the connection was made last.
@@ -239,6 +243,11 @@ impl RedisStore {
         }
         *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
         Ok(())
+    }
+
+    async fn subscribe_to_news(&self) -> Result<(), Error> {
+        let subscribed = self.live().await?.subscribe_to_news(self.link.signals()).await;
+        subscribed.map_err(|source| Error::command("subscribe", source))
     }
 
     async fn audit_due(&self) -> Result<bool, Error> {

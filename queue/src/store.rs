@@ -130,6 +130,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// second) and may be wrong. Cancel safe.
     async fn wait_for_work(&self);
 
+    /// Returns when there is probably something in the event log after `after`, up to which the
+    /// caller has read it. A hint: may be late by a poll interval and may be wrong. Meant for one
+    /// reader a store. Cancel safe.
+    async fn wait_for_events(&self, after: &Cursor);
+
     /// Returns when `who` should send a heartbeat now, because a job it holds was cancelled. A
     /// hint that may get lost; the next heartbeat tells anyway. Cancel safe.
     async fn wait_for_nudge(&self, who: &Incarnation);

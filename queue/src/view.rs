@@ -24,6 +24,8 @@ pub struct JobView {
     pub lost: u32,
     /// Partial results, by index.
     pub steps: Vec<(u32, Bytes)>,
+    /// What was handed in with it for whoever asks, see [`Job::note`](crate::Job::note).
+    pub note: Option<Bytes>,
 }
 
 /// Where a job is, as its owner sees it.
@@ -72,6 +74,13 @@ impl Cursor {
             |t: &str| !t.is_empty() && t.len() <= 20 && t.bytes().all(|b| b.is_ascii_digit());
         let (ms, seq) = text.split_once('-').unwrap_or((text, "0"));
         (digits(ms) && digits(seq)).then(|| Self(text.to_owned()))
+    }
+}
+
+impl Cursor {
+    /// Its first number: in memory, that of the entry.
+    pub(crate) fn number(&self) -> u64 {
+        self.0.split('-').next().and_then(|number| number.parse().ok()).unwrap_or(0)
     }
 }
 

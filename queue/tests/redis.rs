@@ -121,6 +121,32 @@ async fn who_waits_is_woken_and_who_runs_a_cancelled_job_is_nudged() {
 }
 
 #[tokio::test]
+async fn who_follows_the_log_hears_of_what_others_do_at_once() {
+    let server = TestServer::start(&[]);
+    let (api, store) = (connect(&server).await, connect(&server).await);
+    let consumer = join(&store, "node").await;
+    let noted = job("x").note("for whoever asks");
+    api.enqueue(std::slice::from_ref(&noted)).await.unwrap();
+    assert_eq!(api.job(&noted.id).await.unwrap().unwrap().note.unwrap(), "for whoever asks");
+    assert!(api.events(&Cursor::start(), 10).await.unwrap().is_empty());
+    // The first wait asks for the hints; from then on they come.
+    api.wait_for_events(&Cursor::start()).await;
+    let lease = one(&consumer).await;
+    let mut after = Cursor::start();
+    for _ in 0..2 {
+        let entries = api.events(&after, 10).await.unwrap();
+        after = entries.last().map_or(after, |entry| entry.cursor.clone());
+    }
+    let start = Instant::now();
+    tokio::join!(api.wait_for_events(&after), async {
+        consumer.complete(Held::from(&lease), finished("r")).await.unwrap();
+    });
+    assert!(start.elapsed() < Duration::from_millis(100), "{:?}", start.elapsed());
+    let entries = api.events(&after, 10).await.unwrap();
+    assert_eq!(entries[0].events, [Event::Finished(lease.id)]);
+}
+
+#[tokio::test]
 async fn audit_mends_what_is_broken_by_hand() {
     let server = TestServer::start(&[]);
     let store = connect(&server).await;

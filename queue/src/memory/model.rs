@@ -56,6 +56,7 @@ pub(super) struct Record {
     pub(super) deadline: Option<Millis>,
     pub(super) batch: Option<BatchId>,
     pub(super) webhook: Option<Bytes>,
+    pub(super) note: Option<Bytes>,
     pub(super) keyed: bool,
     pub(super) about: Option<Subject>,
     pub(super) result: Bytes,
@@ -361,7 +362,7 @@ impl Model {
 
     /// Adds a job unless its id is known.
     pub(super) fn add(&mut self, job: Job, about: Option<Subject>, now: Millis) -> bool {
-        let Job { id, payload, tenant, lane, cost, deadline, batch, webhook, keyed } = job;
+        let Job { id, payload, tenant, lane, cost, deadline, batch, webhook, note, keyed } = job;
         if self.jobs.contains_key(&id) {
             return false;
         }
@@ -375,6 +376,7 @@ impl Model {
             deadline: deadline.map(|d| millis(d).max(1)),
             batch: batch.as_ref().map(|batch| batch.id.clone()),
             webhook,
+            note,
             keyed,
             about,
             result: Bytes::new(),

@@ -110,6 +110,7 @@ impl Model {
             attempts: record.life.attempts,
             lost: record.life.lost,
             steps: record.steps.iter().map(|(index, report)| (*index, report.clone())).collect(),
+            note: record.note.clone(),
         })
     }
 
@@ -120,8 +121,9 @@ impl Model {
     }
 
     pub(crate) fn events(&self, after: &Cursor, most: usize) -> Vec<Entry> {
-        let after = after.0.split('-').next().and_then(|ms| ms.parse().ok()).unwrap_or(0_u64);
-        let entries = self.log.iter().filter(|(number, _)| *number > after).take(most);
+        let after = after.number();
+        let start = self.log.partition_point(|(number, _)| *number <= after);
+        let entries = self.log.range(start..).take(most);
         entries
             .map(|(number, events)| Entry {
                 cursor: Cursor(number.to_string()),

@@ -96,7 +96,7 @@ fn invocation<'a>(
     }
     invocation.arg(chunk.len());
     for job in chunk {
-        let Job { id, payload, tenant, lane, cost, deadline, batch, webhook, keyed } = job;
+        let Job { id, payload, tenant, lane, cost, deadline, batch, webhook, note, keyed } = job;
         let apart = payload.len() > INLINE;
         let inline: &[u8] = if apart { &[] } else { payload };
         let deadline = deadline.map_or(0, |deadline| millis(deadline).max(1));
@@ -111,6 +111,7 @@ fn invocation<'a>(
                 invocation.arg("").arg("").arg("");
             }
         }
+        invocation.arg(given(note.as_deref()));
     }
     invocation
 }

@@ -37,6 +37,11 @@ pub(super) struct Link {
 #[derive(Debug)]
 pub(super) struct Signals {
     channel: String,
+    news_channel: String,
+    /// Whether somebody here follows the event log: workers do not.
+    follows: AtomicBool,
+    /// Counts hints that the event log has grown.
+    pub(super) news: watch::Sender<u64>,
     /// Counts hints that there is work.
     pub(super) work: watch::Sender<u64>,
     pub(super) nudges: broadcast::Sender<Arc<str>>,
@@ -58,12 +63,13 @@ pub(super) struct Live {
 
 impl Link {
     /// Knows where to connect to, and does at the first use.
-    pub(super) fn new(address: Address, channel: String) -> Self {
+    pub(super) fn new(address: Address, [channel, news_channel]: [String; 2]) -> Self {
         let (work, nudges) = (watch::Sender::new(0), broadcast::Sender::new(NUDGES));
+        let (news, follows) = (watch::Sender::new(0), AtomicBool::new(false));
         Self {
             address,
             state: Mutex::new(State::Down { pause: PAUSES[0], until: Instant::now() }),
-            signals: Arc::new(Signals { channel, work, nudges }),
+            signals: Arc::new(Signals { channel, news_channel, follows, news, work, nudges }),
         }
     }
 
@@ -99,6 +105,7 @@ impl Link {
         *state = State::Up(live.clone());
         // What was pushed in between is lost: everybody looks.
         self.signals.work.send_modify(|hints| *hints += 1);
+        self.signals.news.send_modify(|hints| *hints += 1);
         Ok(live)
     }
 
@@ -122,6 +129,9 @@ impl Link {
             let mut connection =
                 client.get_multiplexed_async_connection_with_config(&config).await?;
             connection.subscribe(&self.signals.channel).await?;
+            if self.signals.follows.load(Ordering::SeqCst) {
+                connection.subscribe(&self.signals.news_channel).await?;
+            }
             Ok(connection)
         };
         let connection = match timeout(CONNECT * 2, making).await {
@@ -133,6 +143,11 @@ impl Link {
 }
 
 impl Signals {
+    /// From now on every connection hears of the event log. True when that is new.
+    pub(super) fn want_news(&self) -> bool {
+        !self.follows.swap(true, Ordering::SeqCst)
+    }
+
     fn take(&self, data: &[Value]) {
         match data.last() {
             Some(Value::BulkString(text)) => match text.split_first() {
@@ -141,6 +156,7 @@ impl Signals {
                     // Nobody listens: nobody has to be nudged.
                     drop(self.nudges.send(who));
                 }
+                Some((b'n', _)) => self.news.send_modify(|hints| *hints += 1),
                 _ => self.work.send_modify(|hints| *hints += 1),
             },
             _ => self.work.send_modify(|hints| *hints += 1),
@@ -151,6 +167,11 @@ impl Signals {
 impl Live {
     pub(super) fn connection(&self) -> MultiplexedConnection {
         self.connection.clone()
+    }
+
+    /// Lets this connection, too, hear of the event log.
+    pub(super) async fn subscribe_to_news(&self, signals: &Signals) -> Result<(), RedisError> {
+        self.connection().subscribe(&signals.news_channel).await
     }
 
     fn is_broken(&self) -> bool {

@@ -148,7 +148,7 @@ impl Store for RedisStore {
 
     async fn job(&self, id: &JobId) -> Result<Option<JobView>, store::Error> {
         let mut pipe = redis::pipe();
-        let fields = ["s", "l", "t", "a", "lo", "r", "w"];
+        let fields = ["s", "l", "t", "a", "lo", "r", "w", "nt"];
         pipe.cmd("HMGET").arg(self.key(&format!("j:{id}"))).arg(&fields);
         pipe.cmd("HGETALL").arg(self.key(&format!("x:{id}")));
         let (fields, steps) = self.pipe("job", &pipe).await?;
@@ -168,6 +168,7 @@ impl Store for RedisStore {
     }
 
     async fn events(&self, after: &Cursor, most: usize) -> Result<Vec<Entry>, store::Error> {
+        self.heard.store(*self.link.signals().news.borrow(), Ordering::Relaxed);
         let mut pipe = redis::pipe();
         let from = if after.0 == "0" { "-".to_owned() } else { format!("({after}") };
         pipe.cmd("XRANGE").arg(self.key("ev")).arg(from).arg("+").arg("COUNT").arg(most);
@@ -211,6 +212,21 @@ impl Store for RedisStore {
         tokio::select! {
             // Since the last claim, not since now: nothing enqueued in between is missed.
             _ = work.wait_for(|hints| *hints != seen) => {}
+            () = tokio::time::sleep(poll) => {}
+        }
+    }
+
+    async fn wait_for_events(&self, _after: &Cursor) {
+        let heard = self.heard.load(Ordering::Relaxed);
+        let mut news = self.link.signals().news.subscribe();
+        if self.link.signals().want_news() {
+            // From the next connection on it comes by itself; until then and when this fails, the
+            // poll does.
+            drop(self.subscribe_to_news().await);
+        }
+        let poll = POLL.mul_f64(0.5 + fastrand::f64() / 2.0);
+        tokio::select! {
+            _ = news.wait_for(|hints| *hints != heard) => {}
             () = tokio::time::sleep(poll) => {}
         }
     }

@@ -88,13 +88,13 @@ pub(super) fn settled(codes: Vec<u8>) -> Vec<Settled> {
     codes.into_iter().map(settled).collect()
 }
 
-/// Fields `s l t a lo r w` of a job and its steps.
+/// Fields `s l t a lo r w nt` of a job and its steps.
 pub(super) fn job_view(
     fields: Vec<Option<Vec<u8>>>,
     steps: Vec<(u32, Vec<u8>)>,
 ) -> Result<Option<JobView>, StoreError> {
-    let Ok([Some(state), Some(lane), Some(tenant), attempts, lost, result, why]) =
-        <[Option<Vec<u8>>; 7]>::try_from(fields)
+    let Ok([Some(state), Some(lane), Some(tenant), attempts, lost, result, why, note]) =
+        <[Option<Vec<u8>>; 8]>::try_from(fields)
     else {
         return Ok(None);
     };
@@ -119,6 +119,7 @@ pub(super) fn job_view(
         attempts: attempts.map_or(0, |n| small(&n)),
         lost: lost.map_or(0, |n| small(&n)),
         steps,
+        note: note.map(Bytes::from),
     }))
 }
 

@@ -1,9 +1,10 @@
 -- ARGV: jobs in the whole call (0: not the first chunk), tenants, tenants*(name, jobs in the call),
--- n, n*(id, tenant, lane, cost, deadline, keyed, big, payload, webhook, batch, total, batch hook)
+-- n, n*(id, tenant, lane, cost, deadline, keyed, big, payload, webhook, batch, total, batch hook,
+-- note)
 local whole, nt = tonumber(ARGV[1]), tonumber(ARGV[2])
 local base = 3 + nt * 2
 local n = tonumber(ARGV[base])
-local W = 12
+local W = 13
 
 -- How many jobs are new, in all and of one tenant: counted only when a limit is near.
 local fresh, fresh_of
@@ -62,6 +63,7 @@ for i = 0, n - 1 do
     if ARGV[b + 7] == '1' then set('g', '1'); call('PERSIST', P..'p:'..id)
     else set('p', ARGV[b + 8]) end
     if ARGV[b + 9] ~= '' then set('wh', string.sub(ARGV[b + 9], 2)) end
+    if ARGV[b + 13] ~= '' then set('nt', string.sub(ARGV[b + 13], 2)) end
     local batch = ARGV[b + 10]
     if batch ~= '' then
       set('b', batch)

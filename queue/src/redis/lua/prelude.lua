@@ -21,7 +21,10 @@ local function flush()
   for t, by in pairs(TQ) do if by ~= 0 then call('HINCRBY', P..'n:'..t, 'q', I(by)) end end
   for t, by in pairs(TF) do if by ~= 0 then call('HINCRBY', P..'n:'..t, 'f', I(by)) end end
   for w, ids in pairs(H) do call('HDEL', P..'w:'..w, unpack(ids)) end
-  if #E > 0 then call('XADD', P..'ev', 'MAXLEN', '~', EVENTS, '*', unpack(E)) end
+  if #E > 0 then
+    call('XADD', P..'ev', 'MAXLEN', '~', EVENTS, '*', unpack(E))
+    call('PUBLISH', P..'news', 'n')
+  end
   if wake then call('PUBLISH', P..'wake', 'w') end
 end
 
