@@ -23,7 +23,7 @@ use crate::language::{Host, ProbeError, Table, Toolchain, Versions};
 use crate::model::{Report, Submission};
 use crate::slots::Slots;
 use crate::status::chain;
-use crate::validate::{Check, Grounds, Invalid, Jury, Plan};
+use crate::validate::{Check, Form, Grounds, Invalid, Jury, Plan};
 use build::Built;
 pub use observe::{Event, Observer};
 
@@ -107,6 +107,19 @@ pub enum Error {
 pub fn check(submission: &Submission, table: &Table, config: &Config) -> Result<(), Error> {
     let grounds = Grounds { table, host: &config.host, max_source: config.max_source };
     grounds.plan(submission).map(|_| ()).map_err(Error::Invalid)
+}
+
+/// Whether a submission can be judged as written, wherever its toolchains are: for whoever takes
+/// submissions and leaves judging to others.
+///
+/// # Errors
+/// The field at fault and the cure.
+pub fn check_form(
+    submission: &Submission,
+    table: &Table,
+    max_source: Bytes,
+) -> Result<(), Invalid> {
+    Form { table, max_source }.check(submission)
 }
 
 impl Judge {

@@ -16,7 +16,7 @@ mod status;
 mod validate;
 pub mod yaml;
 
-pub use batch::{Config, Error, Event, Judge, Observer, check};
+pub use batch::{Config, Error, Event, Judge, Observer, check, check_form};
 pub use cache::CacheError;
 pub use slots::{Held, Slots};
 pub use validate::{Invalid, Reason};

@@ -49,6 +49,23 @@ pub(crate) enum Check<'a> {
     Interactive(Jury<'a>),
 }
 
+/// A program of which everything is known but whether it can be built here.
+#[derive(Debug)]
+struct Draft<'a> {
+    language: &'a Language,
+    sources: Sources,
+    limits: Limits,
+    prefix: &'static str,
+}
+
+/// How the output is to be judged, without what this machine has for it.
+#[derive(Debug)]
+enum CheckDraft<'a> {
+    Compare(&'a Checker),
+    Custom(Abi, &'a [String], Draft<'a>),
+    Interactive(Abi, &'a [String], Draft<'a>),
+}
+
 /// The jury's program.
 #[derive(Debug)]
 pub(crate) struct Jury<'a> {
@@ -233,18 +250,59 @@ pub(crate) struct Grounds<'a> {
     pub(crate) max_source: Bytes,
 }
 
+/// What a submission is checked against where it is not judged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Form<'a> {
+    pub(crate) table: &'a Table,
+    pub(crate) max_source: Bytes,
+}
+
 impl<'a> Grounds<'a> {
-    /// Plans a submission.
+    /// Plans a submission. What is missing on this machine is said last.
     pub(crate) fn plan(self, submission: &'a Submission) -> Result<Plan<'a>, Invalid> {
+        let Self { table, host, max_source } = self;
+        let (draft, check) = Form { table, max_source }.drafts(submission)?;
+        let program = draft.locate(host)?;
+        let jury = |abi, args, draft: Draft<'a>| {
+            Ok::<_, Invalid>(Jury { abi, args, program: draft.locate(host)? })
+        };
+        let check = match check {
+            CheckDraft::Compare(checker) => Check::Compare(checker),
+            CheckDraft::Custom(abi, args, draft) => Check::Custom(jury(abi, args, draft)?),
+            CheckDraft::Interactive(abi, args, draft) => {
+                Check::Interactive(jury(abi, args, draft)?)
+            }
+        };
+        Ok(Plan { submission, program, check })
+    }
+}
+
+impl<'a> Draft<'a> {
+    fn locate(self, host: &Host) -> Result<ProgramPlan<'a>, Invalid> {
+        let Self { language, sources, limits, prefix } = self;
+        let toolchain = language
+            .locate(host)
+            .map_err(|e| Reason::Unavailable(e).at(format!("{prefix}language")))?;
+        Ok(ProgramPlan { language, toolchain, sources, limits })
+    }
+}
+
+impl<'a> Form<'a> {
+    /// Whether a submission can be judged as written, on a machine that has its toolchains.
+    pub(crate) fn check(self, submission: &'a Submission) -> Result<(), Invalid> {
+        self.drafts(submission).map(|_| ())
+    }
+
+    fn drafts(self, submission: &'a Submission) -> Result<(Draft<'a>, CheckDraft<'a>), Invalid> {
         let Submission { language, files, entry, args, tests, limits, checker, stop: _ } =
             submission;
         let language = self.language(language, "language")?;
         let limits = granted(limits, Limits::default(), language, "limits")?;
         let program = self.program(language, files, entry.as_deref(), limits, "")?;
         arguments(args.iter(), "args")?;
-        let check = self.check(checker)?;
+        let check = self.checker(checker)?;
         check_tests(tests, args, &check)?;
-        Ok(Plan { submission, program, check })
+        Ok((program, check))
     }
 
     fn language(self, name: &str, field: &str) -> Result<&'a Language, Invalid> {
@@ -257,43 +315,40 @@ impl<'a> Grounds<'a> {
         files: &[crate::model::SourceFile],
         entry: Option<&str>,
         limits: Limits,
-        prefix: &str,
-    ) -> Result<ProgramPlan<'a>, Invalid> {
+        prefix: &'static str,
+    ) -> Result<Draft<'a>, Invalid> {
         let sources = Sources::read(files, entry, language, self.max_source)
             .map_err(|e| Invalid { field: format!("{prefix}{}", e.field), ..e })?;
-        let toolchain = language
-            .locate(self.host)
-            .map_err(|e| Reason::Unavailable(e).at(format!("{prefix}language")))?;
-        Ok(ProgramPlan { language, toolchain, sources, limits })
+        Ok(Draft { language, sources, limits, prefix })
     }
 
-    fn check(self, checker: &'a Checker) -> Result<Check<'a>, Invalid> {
+    fn checker(self, checker: &'a Checker) -> Result<CheckDraft<'a>, Invalid> {
         match checker {
-            Checker::Exact | Checker::Lines => Ok(Check::Compare(checker)),
+            Checker::Exact | Checker::Lines => Ok(CheckDraft::Compare(checker)),
             Checker::Tokens(Tokens { float_absolute, float_relative, .. }) => {
                 for (name, value) in
                     [("float_absolute", float_absolute), ("float_relative", float_relative)]
                 {
                     value.map_or(Ok(()), |v| number(v, &format!("checker.{name}")))?;
                 }
-                Ok(Check::Compare(checker))
+                Ok(CheckDraft::Compare(checker))
             }
-            Checker::Custom { abi, program } => Ok(Check::Custom(self.jury(*abi, program)?)),
             Checker::Interactive { abi: Abi::Cms, .. } => Err(Reason::Abi.at("checker.abi")),
+            Checker::Custom { abi, program } => {
+                Ok(CheckDraft::Custom(*abi, &program.args, self.jury(program)?))
+            }
             Checker::Interactive { abi, program } => {
-                Ok(Check::Interactive(self.jury(*abi, program)?))
+                Ok(CheckDraft::Interactive(*abi, &program.args, self.jury(program)?))
             }
         }
     }
 
-    fn jury(self, abi: Abi, program: &'a Program) -> Result<Jury<'a>, Invalid> {
+    fn jury(self, program: &'a Program) -> Result<Draft<'a>, Invalid> {
         let Program { language, files, entry, args, limits } = program;
         let language = self.language(language, "checker.program.language")?;
         let limits = granted(limits, checker_limits(), language, "checker.program.limits")?;
         arguments(args.iter(), "checker.program.args")?;
-        let prefix = "checker.program.";
-        let program = self.program(language, files, entry.as_deref(), limits, prefix)?;
-        Ok(Jury { abi, args, program })
+        self.program(language, files, entry.as_deref(), limits, "checker.program.")
     }
 }
 
@@ -324,7 +379,7 @@ fn granted(
     Ok(scaled)
 }
 
-fn check_tests(tests: &[Test], common: &[String], check: &Check<'_>) -> Result<(), Invalid> {
+fn check_tests(tests: &[Test], common: &[String], check: &CheckDraft<'_>) -> Result<(), Invalid> {
     if tests.len() > TESTS_MAX {
         return Err(Reason::TooMany { count: tests.len(), max: TESTS_MAX }.at("tests"));
     }
@@ -335,19 +390,19 @@ fn check_tests(tests: &[Test], common: &[String], check: &Check<'_>) -> Result<(
         regular(input, &at("input"))?;
         match (answer, check) {
             (Some(answer), _) => regular(answer, &at("answer"))?,
-            (None, Check::Custom(_) | Check::Interactive(_)) => {
+            (None, CheckDraft::Custom(..) | CheckDraft::Interactive(..)) => {
                 return Err(Reason::NoAnswer { name: name.clone() }.at(at("answer")));
             }
-            (None, Check::Compare(_)) if answered => {
+            (None, CheckDraft::Compare(_)) if answered => {
                 return Err(Reason::MissingAnswer { name: name.clone() }.at(at("answer")));
             }
-            (None, Check::Compare(_)) => {}
+            (None, CheckDraft::Compare(_)) => {}
         }
         number(*weight, &at("weight"))?;
         arguments(common.iter().chain(args), &at("args"))?;
         let first = match check {
-            Check::Custom(jury) | Check::Interactive(jury) => jury.args,
-            Check::Compare(checker) => {
+            CheckDraft::Custom(_, args, _) | CheckDraft::Interactive(_, args, _) => *args,
+            CheckDraft::Compare(checker) => {
                 checker::with_args(checker, checker_args)
                     .map_err(|e| Reason::Flags(e).at(at("checker_args")))?;
                 &[]

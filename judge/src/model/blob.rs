@@ -82,17 +82,41 @@ impl From<Vec<u8>> for Blob {
     }
 }
 
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Wire {
+    /// Text.
     Text(String),
+    /// Any bytes.
     Binary(Binary),
 }
 
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Binary {
+    /// The bytes in base64, padded.
     base64: String,
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for Blob {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        Wire::schema()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for Blob {
+    fn schemas(
+        schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>)>,
+    ) {
+        schemas.push((
+            <Binary as utoipa::ToSchema>::name().into_owned(),
+            <Binary as utoipa::PartialSchema>::schema(),
+        ));
+    }
 }
 
 impl TryFrom<Wire> for Blob {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Blob, Verdict};
 
 /// All that is known of a judged submission.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Of the whole submission: that of the first test, in order, that is not accepted; `IE` when
@@ -32,6 +33,7 @@ pub struct Report {
 }
 
 /// The compilation.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CompileReport {
     /// Whether it succeeded.
@@ -51,6 +53,7 @@ pub struct CompileReport {
 }
 
 /// One test.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TestReport {
     /// Name of the test.
@@ -89,6 +92,7 @@ pub struct TestReport {
 }
 
 /// Clock time of a submission by stage.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct StageTimes {
     /// Compiling, or finding the artefact in the cache.
@@ -104,6 +108,7 @@ pub struct StageTimes {
 }
 
 /// Clock time of a test by stage.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct TestTimes {
     /// Waiting for a slot and preparing the box.

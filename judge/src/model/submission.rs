@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Blob;
 
 /// A program and the tests to run it on.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Submission {
@@ -35,6 +36,7 @@ pub struct Submission {
 }
 
 /// One source file.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceFile {
@@ -45,10 +47,12 @@ pub struct SourceFile {
 }
 
 /// One test.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Test {
     /// Shown in the report.
+    #[serde(default)]
     pub name: String,
     /// Standard input of the program.
     pub input: Blob,
@@ -75,6 +79,7 @@ fn one() -> f64 {
 }
 
 /// Limits as a user writes them.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsSpec {
@@ -149,6 +154,7 @@ impl LimitsSpec {
 }
 
 /// Whether to go on after a test that is not accepted.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopRule {
@@ -160,6 +166,7 @@ pub enum StopRule {
 }
 
 /// How output becomes a verdict.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Checker {
@@ -188,6 +195,7 @@ pub enum Checker {
 }
 
 /// Flags of the ICPC default validator.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tokens {
@@ -206,6 +214,7 @@ pub struct Tokens {
 }
 
 /// How a checker or interactor is called and how it answers.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Abi {
@@ -218,6 +227,7 @@ pub enum Abi {
 }
 
 /// A checker's or interactor's program, compiled and run in a box like any other.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Program {

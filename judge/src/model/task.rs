@@ -31,6 +31,7 @@ pub enum Answer {
 }
 
 /// A report that was judged.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
     /// The report.
@@ -41,6 +42,7 @@ pub struct Judged {
 }
 
 /// Why a submission cannot be judged as written.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// Path of the field at fault, when it is one.
