@@ -1,0 +1,111 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use judge::language::Table;
+use queue::Store;
+
+use crate::access::Access;
+use crate::hub::Hub;
+use crate::metrics::Metrics;
+
+/// How the service behaves.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The largest body of one request that is not a stream. Default 16 MiB: twice the largest
+    /// payload of a job, since JSON may write a byte as two.
+    pub body_limit: usize,
+    /// The largest stream of submissions. Default 1 GiB.
+    pub stream_limit: usize,
+    /// Submissions of one batch. Default 10 000.
+    pub batch_limit: usize,
+    /// The longest time an answer is held back until there is a result. Default 60 s, what proxies
+    /// grant.
+    pub longest_wait: Duration,
+    /// The most source of one program. Default 1 MiB, as the judge's.
+    pub source_limit: u64,
+    /// Pages of other origins that may call (CORS); `*` is every page. Default none.
+    pub origins: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            body_limit: 16 << 20,
+            stream_limit: 1 << 30,
+            batch_limit: 10_000,
+            longest_wait: Duration::from_secs(60),
+            source_limit: 1 << 20,
+            origins: Vec::new(),
+        }
+    }
+}
+
+/// A language as far as it is known here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    /// Its id in the table.
+    pub id: String,
+    /// Why this machine cannot judge it; `None` when it can.
+    pub unavailable: Option<String>,
+}
+
+/// The service, shared by all requests.
+#[derive(Debug, Clone)]
+pub struct App(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    store: Arc<dyn Store>,
+    hub: Arc<Hub>,
+    table: Arc<Table>,
+    installed: Option<Vec<Installed>>,
+    access: Access,
+    config: Config,
+    metrics: Metrics,
+}
+
+impl App {
+    /// A service over a queue. `installed` says what can be judged when this process judges, too;
+    /// `None` when others do.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        table: Arc<Table>,
+        installed: Option<Vec<Installed>>,
+        access: Access,
+        config: Config,
+    ) -> Self {
+        let (hub, metrics) = (Arc::new(Hub::default()), Metrics::new());
+        Self(Arc::new(Parts { store, hub, table, installed, access, config, metrics }))
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.0.store
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.0.hub
+    }
+
+    pub(crate) fn table(&self) -> &Table {
+        &self.0.table
+    }
+
+    pub(crate) fn installed(&self) -> Option<&[Installed]> {
+        self.0.installed.as_deref()
+    }
+
+    pub(crate) fn access(&self) -> &Access {
+        &self.0.access
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+}

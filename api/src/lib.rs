@@ -1,0 +1,21 @@
+//! The HTTP service of evalX: takes submissions, puts them on the queue, answers results. It runs
+//! no program and needs no privilege.
+#![forbid(unsafe_code)]
+
+mod access;
+mod app;
+mod body;
+mod hub;
+mod intake;
+mod metrics;
+mod openapi;
+mod problem;
+mod router;
+mod server;
+mod v1;
+
+pub use access::{Access, Error as AccessError, Keyring, KeyringError};
+pub use app::{App, Config, Installed};
+pub use openapi::document;
+pub use router::router;
+pub use server::{Error, Limits, Server};
