@@ -1,0 +1,23 @@
+// The switch between the system's theme, light and dark. public/theme.js applies it at the start.
+
+import * as store from "./store";
+
+const CHOICES = ["system", "light", "dark"] as const;
+type Choice = (typeof CHOICES)[number];
+
+export function attach(button: HTMLButtonElement): void {
+  let choice = CHOICES.find((c) => c === store.theme.get()) ?? "system";
+  const show = () => {
+    if (choice === "system") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = choice;
+    const names: Record<Choice, string> = { system: "◐ System", light: "○ Light", dark: "● Dark" };
+    button.textContent = names[choice];
+    button.setAttribute("aria-label", `Theme: ${choice}. Switch.`);
+  };
+  button.addEventListener("click", () => {
+    choice = CHOICES[(CHOICES.indexOf(choice) + 1) % CHOICES.length] ?? "system";
+    store.theme.set(choice === "system" ? null : choice);
+    show();
+  });
+  show();
+}

@@ -1,0 +1,161 @@
+// The fleet: what waits, for how long, who works, and what comes out.
+
+import type { Fleet, LaneView, WorkerView } from "../api";
+import { History } from "../chart";
+import { h, put, say } from "../dom";
+import * as format from "../format";
+import { CODES, words } from "../verdict";
+import { LineChart } from "./linechart";
+import { type Context, type View, emptyState, loading, problemCard } from "./view";
+
+const SPAN = 10 * 60_000;
+const EVERY = 2000;
+
+/** Outlives the view: going to the playground and back loses nothing. */
+const histories = new Map<string, History>();
+
+function history(name: string): History {
+  let known = histories.get(name);
+  if (!known) histories.set(name, (known = new History(SPAN)));
+  return known;
+}
+
+export function open(context: Context): View {
+  const stop = new AbortController();
+  const content = h("div", { class: "stack" }, loading("the fleet"));
+  const fresh = h("span", { class: "faint" });
+  const root = h("div", { class: "page" }, h("div", { class: "page-head" }, h("h1", {}, "Fleet"), fresh), content);
+  const board = new Board();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let failed = false;
+  const tick = async () => {
+    clearTimeout(timer);
+    try {
+      // Nobody looks: the server is left alone.
+      if (!document.hidden) {
+        const fleet = await context.api.fleet(stop.signal);
+        if (failed || !board.root.isConnected) put(content, board.root);
+        failed = false;
+        board.show(fleet, Date.now());
+        say(fresh, "live, every 2 s");
+      }
+    } catch (error) {
+      if (stop.signal.aborted) return;
+      board.missed(Date.now());
+      say(fresh, "no answer; trying again every 2 s");
+      // Said once, not every two seconds.
+      if (!failed) put(content, problemCard(error, context, () => void tick()), board.any && board.root);
+      failed = true;
+    }
+    if (!stop.signal.aborted) timer = setTimeout(() => void tick(), EVERY);
+  };
+  const seen = () => void (document.hidden || tick());
+  document.addEventListener("visibilitychange", seen, { signal: stop.signal });
+  void tick();
+  return {
+    title: "Fleet",
+    root,
+    close() {
+      stop.abort();
+      clearTimeout(timer);
+    },
+  };
+}
+
+class Board {
+  any = false;
+  private readonly depth = new LineChart("Waiting", "submissions waiting", format.count, 10, SPAN);
+  private readonly oldest = new LineChart("Oldest waits for", "age of the oldest", format.ms, 1000, SPAN);
+  private readonly rate = new LineChart("Judged a second", "submissions judged a second", (n) => format.count(Math.round(n * 10) / 10), 1, SPAN);
+  private readonly lanes = h("tbody");
+  private readonly workers = h("div");
+  private readonly mix = h("div");
+  private readonly counts = h("dl", { class: "counts" });
+  private previous: { at: number; finished: number } | null = null;
+  readonly root = h("div", { class: "stack" },
+    h("div", { class: "charts" }, this.depth.root, this.oldest.root, this.rate.root),
+    this.counts,
+    h("div", { class: "columns" },
+      h("section", { class: "card", "aria-label": "Lanes" }, h("h2", {}, "Lanes"),
+        h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Lane"), h("th", { scope: "col", class: "num" }, "Waiting"), h("th", { scope: "col", class: "num" }, "Oldest"))), this.lanes)),
+      h("section", { class: "card", "aria-label": "Verdicts" }, h("h2", {}, "Verdicts"), this.mix)),
+    h("section", { class: "card", "aria-label": "Workers" }, h("h2", {}, "Workers"), this.workers));
+
+  show(fleet: Fleet, now: number): void {
+    this.any = true;
+    const depth = fleet.lanes.reduce((sum, lane) => sum + lane.depth, 0);
+    const oldest = Math.max(0, ...fleet.lanes.map((lane) => lane.oldest_ms ?? 0));
+    this.draw(now, depth, oldest, this.perSecond(fleet, now));
+    put(this.lanes, ...fleet.lanes.map(laneRow));
+    put(this.workers, fleet.workers.length > 0
+      ? h("ul", { class: "workers" }, ...fleet.workers.map(workerRow))
+      : emptyState("No worker is there", "Submissions are kept until one comes. Start one with: evalx worker"));
+    put(this.mix, mixBar(fleet.verdicts ?? {}));
+    const slots = fleet.workers.reduce((sum, w) => sum + w.slots, 0);
+    const busy = fleet.workers.reduce((sum, w) => sum + w.busy, 0);
+    put(this.counts, ...figure("Running", format.count(fleet.running)),
+      ...figure("Slots busy", `${format.count(busy)} of ${format.count(slots)}`),
+      ...figure("To be tried again", format.count(fleet.delayed)),
+      ...figure("Given up", format.count(fleet.dead), fleet.dead > 0));
+  }
+
+  missed(now: number): void {
+    this.previous = null;
+    this.draw(now, null, null, null);
+  }
+
+  private draw(now: number, depth: number | null, oldest: number | null, rate: number | null): void {
+    for (const [chart, name, value] of [[this.depth, "depth", depth], [this.oldest, "oldest", oldest], [this.rate, "rate", rate]] as const) {
+      history(name).push(now, value);
+      chart.show(history(name).all(), now);
+    }
+  }
+
+  /** Null where two answers in a row are not there yet. */
+  private perSecond(fleet: Fleet, now: number): number | null {
+    const finished = fleet.totals?.finished;
+    if (finished === undefined) return null;
+    const before = this.previous;
+    this.previous = { at: now, finished };
+    // Less than before: the counter began anew.
+    if (!before || finished < before.finished || now <= before.at) return null;
+    return ((finished - before.finished) * 1000) / (now - before.at);
+  }
+}
+
+function laneRow({ lane, depth, oldest_ms }: LaneView): HTMLElement {
+  return h("tr", {}, h("th", { scope: "row" }, lane),
+    h("td", { class: "num" }, format.count(depth)),
+    h("td", { class: "num" }, oldest_ms === null ? "–" : format.ms(oldest_ms)));
+}
+
+/** More pips than that are no picture any more. */
+const PIPS = 64;
+
+function workerRow({ id, slots, busy, engine, version }: WorkerView): HTMLElement {
+  const pips = slots <= PIPS && h("span", { class: "pips", "aria-hidden": "true" },
+    ...Array.from({ length: slots }, (_, i) => h("i", { class: i < busy ? "on" : null })));
+  return h("li", {},
+    h("span", { class: "worker-name" }, id),
+    pips,
+    h("span", { class: "worker-busy" }, `${busy} of ${slots} slots busy`),
+    h("span", { class: "faint" }, [engine, version].filter(Boolean).join(" · ")));
+}
+
+function mixBar(verdicts: NonNullable<Fleet["verdicts"]>): HTMLElement {
+  const parts = CODES.map((code) => ({ code, n: verdicts[code] ?? 0 })).filter(({ n }) => n > 0);
+  const total = parts.reduce((sum, { n }) => sum + n, 0);
+  if (total === 0) return emptyState("No verdict yet", "What is judged from now on is counted here.");
+  const bar = h("div", { class: "mix", "aria-hidden": "true" }, ...parts.map(({ code, n }) => {
+    const part = h("i", { "data-tone": words(code).tone, title: `${words(code).name}: ${n}` });
+    part.style.setProperty("flex-grow", String(n));
+    return part;
+  }));
+  return h("div", {}, bar, h("ul", { class: "legend" }, ...parts.map(({ code, n }) =>
+    h("li", {}, h("span", { class: "tag", "data-tone": words(code).tone }, code), h("span", { class: "legend-name" }, words(code).name),
+      h("span", { class: "num" }, format.count(n)), h("span", { class: "faint num" }, format.percent(n, total))))));
+}
+
+function figure(name: string, value: string, alarm = false): HTMLElement[] {
+  return [h("div", { class: alarm ? "count alarm" : "count" }, h("dt", {}, name), h("dd", {}, value))];
+}

@@ -1,0 +1,150 @@
+// A run on the page: verdict strip, compiler text, tests. Shared by playground and submission.
+// Everything is changed in place, so that focus and opened rows survive each event.
+
+import type { Limits, Submission } from "../api";
+import { h, put, say } from "../dom";
+import * as format from "../format";
+import { type Run, done, peak } from "../run";
+import * as verdict from "../verdict";
+import { TestTable } from "./tests";
+
+/** More cells than that are no picture any more. */
+const CELLS = 300;
+
+export class Results {
+  readonly root: HTMLElement;
+  private readonly code = h("span", { class: "strip-code" });
+  private readonly name = h("h2", { class: "strip-name" });
+  private readonly note = h("p", { class: "strip-note" });
+  private readonly strip: HTMLElement;
+  private readonly gauges = { cpu: gauge("CPU"), wall: gauge("Wall"), memory: gauge("Memory") };
+  private readonly cells = h("ol", { class: "cells", "aria-label": "Tests" });
+  private readonly compiler = h("div");
+  private readonly table: TestTable;
+  private wroteCompiler = false;
+  private opened = false;
+
+  constructor(private readonly submission: Submission | undefined, private readonly limits: Required<Limits>) {
+    this.table = new TestTable(submission);
+    this.strip = h("div", { class: "strip" },
+      h("div", { class: "strip-verdict" }, this.code, h("div", {}, this.name, this.note)),
+      h("div", { class: "gauges" }, this.gauges.cpu.root, this.gauges.wall.root, this.gauges.memory.root),
+      this.cells);
+    this.root = h("section", { class: "results", "aria-label": "Result" }, this.strip, this.compiler, this.table.root);
+  }
+
+  show(run: Run): void {
+    this.head(run);
+    const use = peak(run.tests);
+    const { cpu_ms, wall_ms, memory_bytes } = this.limits;
+    const { cpu, wall, memory } = this.gauges;
+    const any = done(run) > 0;
+    cpu.set(use.cpu_ms, cpu_ms, format.ms, any);
+    wall.set(use.wall_ms, wall_ms, format.ms, any);
+    memory.set(use.memory_bytes, memory_bytes, format.bytes, any);
+    this.drawCells(run);
+    this.writeCompiler(run);
+    this.table.show(run);
+    this.openOne(run);
+  }
+
+  /** Without expected answers nothing was compared. */
+  private get plain(): boolean {
+    return !!this.submission && this.submission.tests.every((t) => t.answer === undefined);
+  }
+
+  private head(run: Run): void {
+    const { view, total } = run;
+    const over = done(run);
+    this.strip.dataset.stage = view.stage;
+    const set = (code: string, tone: string, name: string, note: string) => {
+      this.strip.dataset.tone = tone;
+      say(this.code, code);
+      say(this.name, name);
+      say(this.note, note);
+    };
+    if (view.report) {
+      const { report } = view;
+      const said = this.plain ? verdict.plainRun(report.verdict) : verdict.words(report.verdict);
+      const passed = run.tests.filter((t) => t?.verdict === "AC").length;
+      const score = this.plain || total === 0 ? "" : ` ${passed} of ${total} tests passed.`;
+      const first = report.first_failure === null ? "" : ` First failure: test ${run.tests[report.first_failure]?.name ?? report.first_failure + 1}.`;
+      set(this.plain && report.verdict === "AC" ? "OK" : report.verdict, said.tone, said.name,
+        report.error ?? (report.verdict === "AC" ? said.means : said.means) + (report.verdict === "CE" ? "" : score + first));
+      return;
+    }
+    if (view.refusal) {
+      const { field, reason } = view.refusal;
+      set("!", "fault", "Refused", field ? `${field}: ${reason}` : reason);
+      return;
+    }
+    switch (view.stage) {
+      case "queued": return set("…", "wait", "Queued", "Waits for a free worker.");
+      case "running": return set("…", "wait", over > 0 ? "Running" : "Compiling and running",
+        `${over} of ${total} ${total === 1 ? "test" : "tests"} over${view.worker ? `, on ${view.worker}` : ""}.`);
+      case "delayed": return set("…", "wait", "Waits for another attempt", "A worker failed or went away; nothing is lost.");
+      case "finished": return set("…", "wait", "Judged", "Fetching the report.");
+      case "dead": return set("IE", "fault", "Given up", view.reason ?? "Every attempt ended with a failing of the judge.");
+      case "cancelled": return set("–", "skip", "Cancelled", "It was called off before it was judged.");
+    }
+  }
+
+  private drawCells(run: Run): void {
+    const wanted = run.total <= CELLS && run.total > 1 ? run.total : 0;
+    this.cells.hidden = wanted === 0;
+    while (this.cells.children.length > wanted) this.cells.lastChild?.remove();
+    for (let i = this.cells.children.length; i < wanted; i += 1) {
+      this.cells.append(h("li", {}, h("button", { type: "button", onclick: () => this.table.reveal(i) }, String(i + 1))));
+    }
+    run.tests.slice(0, wanted).forEach((test, i) => {
+      const button = this.cells.children[i]?.firstElementChild as HTMLElement | null;
+      if (!test || !button) return;
+      button.dataset.tone = verdict.words(test.verdict).tone;
+      button.setAttribute("aria-label", `Test ${test.name}: ${verdict.words(test.verdict).name}`);
+      button.title = `${test.name}: ${test.verdict}`;
+    });
+  }
+
+  private writeCompiler(run: Run): void {
+    const compile = run.view.report?.compile;
+    if (!compile || this.wroteCompiler) return;
+    this.wroteCompiler = true;
+    const { text } = format.text(compile.output);
+    const how = compile.cached ? "from the cache" : `${format.ms(compile.cpu_ms)} CPU, ${format.bytes(compile.memory_bytes)}`;
+    const summary = compile.ok ? `Compiled, ${how}` : `Compiler: ${compile.status}`;
+    if (text === "") {
+      put(this.compiler, h("p", { class: "line" }, `${summary}. The compiler said nothing.`));
+      return;
+    }
+    put(this.compiler, h("details", { class: "compiler", open: !compile.ok },
+      h("summary", {}, `${summary}. What it said`),
+      h("pre", { class: "output", tabindex: 0, "aria-label": "Compiler output" }, text),
+      compile.output_truncated && h("p", { class: "line" }, "There was more; it was cut here.")));
+  }
+
+  /** What the user wants to see first: the first failure, or the output of a plain run. */
+  private openOne(run: Run): void {
+    const { report } = run.view;
+    if (!report || this.opened) return;
+    this.opened = true;
+    const index = report.first_failure ?? (run.total === 1 ? 0 : null);
+    if (index !== null && report.verdict !== "CE") this.table.open(index);
+  }
+}
+
+function gauge(label: string) {
+  const value = h("span", { class: "gauge-value" }, "–");
+  const limit = h("span", { class: "gauge-limit" });
+  const bar = h("span", { class: "gauge-bar" }, h("i"));
+  const root = h("div", { class: "gauge" }, h("span", { class: "gauge-label" }, label), value, limit, bar);
+  return {
+    root,
+    set(used: number, most: number, write: (n: number) => string, any: boolean) {
+      const share = Math.min(used / most, 1);
+      say(value, any ? write(used) : "–");
+      say(limit, `of ${write(most)}`);
+      bar.style.setProperty("--share", String(any ? share : 0));
+      root.dataset.level = share >= 0.999 ? "full" : share > 0.8 ? "high" : "fine";
+    },
+  };
+}

@@ -1,0 +1,25 @@
+// How the page is built and tested. Everything it loads is a file of its own origin: the server's
+// Content-Security-Policy allows no inline script, no inline style and no data: address.
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  base: "./",
+  build: {
+    target: ["chrome123", "firefox121", "safari17.5"],
+    assetsInlineLimit: 0,
+    // The polyfill is for browsers older than the targets.
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+  },
+  server: {
+    proxy: { "/v1": process.env.EVALX_URL ?? "http://127.0.0.1:8080" },
+  },
+  test: {
+    include: ["tests/**/*.{test,spec}.ts"],
+    globalSetup: "tests/setup.ts",
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    // One Chromium at a time is enough for two cores.
+    fileParallelism: false,
+  },
+});
