@@ -17,6 +17,8 @@ export default defineConfig({
   test: {
     include: ["tests/**/*.{test,spec}.ts"],
     globalSetup: "tests/setup.ts",
+    // Read here: vitest puts a BASE_URL of its own into the environment of the tests.
+    provide: { real: /^https?:/.test(process.env.BASE_URL ?? "") ? (process.env.BASE_URL ?? "") : "" },
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // One Chromium at a time is enough for two cores.

@@ -15,7 +15,7 @@ export interface SourceFile {
 }
 
 export interface Test {
-  name: string;
+  name?: string;
   input: Blob;
   /** Absent: any output is accepted. */
   answer?: Blob;
@@ -31,11 +31,15 @@ export type Checker = { kind: "lines" } | { kind: "exact" } | { kind: "tokens" }
 
 export interface Submission {
   language: string;
-  files: SourceFile[];
+  /** The program, when it is one file: the server knows what it is called. */
+  source?: Blob;
+  files?: SourceFile[];
   tests: Test[];
   limits?: Limits;
   checker?: Checker;
   stop?: "run_all" | "first_failure";
+  /** `high`: somebody waits for it. */
+  lane?: "high" | "normal" | "low";
 }
 
 // --- what is reported: judge/src/model/report.rs ------------------------------------------------
@@ -91,110 +95,103 @@ export interface Report {
   };
 }
 
-// --- what the server adds: api/ -----------------------------------------------------------------
+// --- what the server adds: api/src/v1 -----------------------------------------------------------
 
-/** Where a submission is; the last three are final. */
-export type Stage = "queued" | "running" | "delayed" | "finished" | "dead" | "cancelled";
+/** Where a submission is. */
+export type Status =
+  | "queued" | "running" | "retrying" // not over
+  | "finished" | "refused" | "failed" | "cancelled"; // over
 
+/** A test that is over. */
+export interface Partial extends TestReport {
+  /** Its position in `tests`, from 0. */
+  index: number;
+}
+
+/** api/src/v1/wire.rs `View`. */
 export interface SubmissionView {
   id: string;
-  stage: Stage;
+  status: Status;
   lane?: string;
-  attempts?: number;
-  /** Attempts that ended with their worker. */
-  lost?: number;
-  created_at?: string;
-  started_at?: string;
-  finished_at?: string;
-  worker?: string;
+  attempts: number;
   tags?: string[];
-  /** Tests that are over, while it runs. */
-  tests_done?: number;
-  tests_total?: number;
-  /** What each test is granted, defaults filled in. */
-  limits?: Limits;
-  steps?: { index: number; report: TestReport }[];
+  /** Before there is a report: the tests that are over. */
+  tests?: Partial[];
   report?: Report;
   /** Why it cannot be judged as written. */
   refusal?: { field?: string; reason: string };
-  /** Why it was given up. */
-  reason?: string;
-  /** As it was submitted, where the server keeps it. */
-  submission?: Submission;
+  /** Why evalX gave up. */
+  error?: string;
 }
 
+/** api/src/v1/languages.rs. */
 export interface Language {
   id: string;
   name: string;
-  version: string;
   aliases: string[];
-}
-
-export interface LaneView {
-  lane: string;
-  depth: number;
-  oldest_ms: number | null;
-  backlog_ms?: number;
-}
-
-export interface WorkerView {
-  id: string;
-  slots: number;
-  busy: number;
   version?: string;
-  engine?: string;
-  since?: string;
+  /** Absent when other machines judge. */
+  available?: boolean;
+  unavailable?: string;
 }
 
+/** api/src/v1/fleet.rs. */
 export interface Fleet {
-  lanes: LaneView[];
+  /** How many are alive. */
+  workers: number;
   running: number;
   delayed: number;
   dead: number;
-  workers: WorkerView[];
-  totals?: { enqueued: number; finished: number; [name: string]: number };
-  /** Reports by verdict since the server started. */
-  verdicts?: Partial<Record<VerdictCode, number>>;
+  lanes: Record<string, Lane>;
+  totals: Record<string, number>;
+  /** One by one, where the server knows them. */
+  members?: Worker[];
+  /** Reports by verdict, where the server counts them. */
+  verdicts?: { [code in VerdictCode]?: number };
 }
 
-/** One event of a submission, as `…/events` streams them. */
+export interface Lane {
+  depth: number;
+  backlog_ms: number;
+  oldest_ms?: number;
+}
+
+export interface Worker {
+  id: string;
+  slots: number;
+  busy: number;
+  engine?: string;
+  version?: string;
+}
+
+/** One event of a submission, as `…/events` streams them (api/src/v1/events.rs). */
 export type SubmissionEvent =
-  | { kind: "view"; view: SubmissionView }
-  | { kind: "started"; worker?: string }
-  | { kind: "test"; index: number; report: TestReport }
-  | { kind: "returned" }
-  | { kind: "ended"; stage: Stage; view?: SubmissionView };
+  | { kind: "status"; status: Status }
+  | { kind: "test"; test: Partial }
+  | { kind: "view"; view: SubmissionView };
 
-const FINAL: readonly string[] = ["finished", "dead", "cancelled"];
+const OVER: readonly Status[] = ["finished", "refused", "failed", "cancelled"];
 
-export function isFinal(stage: Stage): boolean {
-  return FINAL.includes(stage);
+export function isOver(status: Status): boolean {
+  return OVER.includes(status);
 }
 
 /** The event of that frame; null for those this page has no use for. */
 export function decode({ event, data }: Frame): SubmissionEvent | null {
-  let body: Record<string, unknown>;
   try {
-    body = data === "" ? {} : JSON.parse(data);
+    const body = JSON.parse(data);
+    switch (event) {
+      case "status":
+        return { kind: "status", status: body.status };
+      case "test":
+        return typeof body.index === "number" ? { kind: "test", test: body } : null;
+      case "end":
+        return { kind: "view", view: body };
+      default:
+        return null;
+    }
   } catch {
     return null;
-  }
-  const view = typeof body.stage === "string" ? (body as unknown as SubmissionView) : undefined;
-  switch (event) {
-    case "started":
-      return typeof body.worker === "string"
-        ? { kind: "started", worker: body.worker }
-        : { kind: "started" };
-    case "test":
-      return { kind: "test", index: body.index as number, report: body.report as TestReport };
-    case "returned":
-      return { kind: "returned" };
-    case "finished":
-    case "dead":
-    case "cancelled":
-      return view ? { kind: "ended", stage: event, view } : { kind: "ended", stage: event };
-    default:
-      return view ? { kind: "view", view } : null;
   }
 }
 
@@ -205,9 +202,8 @@ export class Api {
     private readonly base = "",
   ) {}
 
-  async languages(signal?: AbortSignal): Promise<Language[]> {
-    const body = await this.json<Language[] | { languages: Language[] }>("GET", "/v1/languages", { signal });
-    return Array.isArray(body) ? body : body.languages;
+  languages(signal?: AbortSignal): Promise<Language[]> {
+    return this.json("GET", "/v1/languages", { signal });
   }
 
   /** `key` makes a repetition after a lost answer harmless. */

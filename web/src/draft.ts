@@ -1,7 +1,6 @@
 // What is in the playground's form, and how it becomes a submission and back.
 
 import type { Blob, Checker, Limits, Submission } from "./api";
-import { fileName } from "./languages";
 
 export interface Draft {
   language: string;
@@ -54,12 +53,13 @@ export function compose(draft: Draft): Submission {
   if (draft.wallSeconds !== null) limits.wall_ms = Math.max(1, Math.round(draft.wallSeconds * 1000));
   if (draft.memoryMiB !== null) limits.memory_bytes = Math.round(draft.memoryMiB * MIB);
   const tests = draft.mode === "stdin"
-    ? [{ name: "run", input: draft.stdin }]
-    : draft.tests.map(({ input, answer }, i) => ({ name: String(i + 1), input, answer }));
+    ? [{ input: draft.stdin }]
+    : draft.tests.map(({ input, answer }) => ({ input, answer }));
   const submission: Submission = {
     language: draft.language,
-    files: [{ name: fileName(draft.language), contents: draft.code }],
+    source: draft.code,
     tests,
+    lane: "high",
   };
   if (Object.keys(limits).length > 0) submission.limits = limits;
   if (draft.mode === "tests" && draft.checker !== "lines") submission.checker = { kind: draft.checker };
@@ -69,8 +69,8 @@ export function compose(draft: Draft): Submission {
 
 /** As far as the form can show it: the first file, texts only. */
 export function restore(submission: Submission): Draft {
-  const { language, files, tests, limits, checker, stop } = submission;
-  const draft = empty(language, plain(files[0]?.contents));
+  const { language, source, files, tests, limits, checker, stop } = submission;
+  const draft = empty(language, plain(source ?? files?.[0]?.contents));
   const [first] = tests;
   if (tests.length === 1 && first && first.answer === undefined) {
     draft.mode = "stdin";

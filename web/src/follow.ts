@@ -26,10 +26,9 @@ export async function follow(api: Api, start: Run, show: (run: Run) => void, sig
         last = frame.id ?? last;
         const event = decode(frame);
         if (event) take(step(run, event));
-        if (complete(run) || event?.kind === "ended") break;
+        if (complete(run)) break;
       }
-      // The stream is over: either it is judged and the whole report is there to be fetched, or
-      // the connection was cut and this tells what was missed.
+      // The stream ended early: this tells what was missed.
       if (!complete(run)) take(step(run, { kind: "view", view: await api.submission(run.view.id, signal) }));
     } catch (error) {
       if (signal.aborted) break;

@@ -1,10 +1,9 @@
-// What the page knows of languages beyond their ids: file names, samples, which highlighting.
+// What the page knows of languages beyond their ids: samples, which highlighting.
 
 /** Names a loader of src/editor.ts. */
 export type Syntax = "cpp" | "python" | "java" | "javascript" | "typescript" | "go" | "rust" | "shell";
 
 interface Known {
-  file: string;
   syntax?: Syntax;
   sample: string;
 }
@@ -20,7 +19,6 @@ int main() {
 
 const KNOWN: Record<string, Known> = {
   c: {
-    file: "main.c",
     syntax: "cpp",
     sample: `#include <stdio.h>
 
@@ -31,11 +29,10 @@ int main(void) {
 }
 `,
   },
-  cpp17: { file: "main.cpp", syntax: "cpp", sample: CPP },
-  cpp20: { file: "main.cpp", syntax: "cpp", sample: CPP },
-  python3: { file: "main.py", syntax: "python", sample: "a, b = map(int, input().split())\nprint(a + b)\n" },
+  cpp17: { syntax: "cpp", sample: CPP },
+  cpp20: { syntax: "cpp", sample: CPP },
+  python3: { syntax: "python", sample: "a, b = map(int, input().split())\nprint(a + b)\n" },
   java: {
-    file: "Main.java",
     syntax: "java",
     sample: `import java.util.Scanner;
 
@@ -48,21 +45,18 @@ public class Main {
 `,
   },
   javascript: {
-    file: "main.js",
     syntax: "javascript",
     sample: `const [a, b] = require("fs").readFileSync(0, "utf8").split(" ").map(Number);
 console.log(a + b);
 `,
   },
   typescript: {
-    file: "main.ts",
     syntax: "typescript",
     sample: `const [a, b]: number[] = require("fs").readFileSync(0, "utf8").split(" ").map(Number);
 console.log(a + b);
 `,
   },
   go: {
-    file: "main.go",
     syntax: "go",
     sample: `package main
 
@@ -76,7 +70,6 @@ func main() {
 `,
   },
   rust: {
-    file: "main.rs",
     syntax: "rust",
     sample: `use std::io::{read_to_string, stdin};
 
@@ -87,22 +80,12 @@ fn main() {
 }
 `,
   },
-  bash: { file: "main.sh", syntax: "shell", sample: 'read -r a b\necho $((a + b))\n' },
-  perl: { file: "main.pl", sample: 'my ($a, $b) = split " ", <STDIN>;\nprint $a + $b, "\\n";\n' },
-  ruby: { file: "main.rb", sample: "a, b = gets.split.map(&:to_i)\nputs a + b\n" },
-  php: { file: "main.php", sample: '<?php\nfscanf(STDIN, "%d %d", $a, $b);\necho $a + $b, "\\n";\n' },
-  sql: { file: "main.sql", sample: "SELECT 1 + 2;\n" },
+  bash: { syntax: "shell", sample: 'read -r a b\necho "$((a + b))"\n' },
+  perl: { sample: 'my ($a, $b) = split " ", <STDIN>;\nprint $a + $b, "\\n";\n' },
+  ruby: { sample: "a, b = gets.split.map(&:to_i)\nputs a + b\n" },
+  php: { sample: '<?php\nfscanf(STDIN, "%d %d", $a, $b);\necho $a + $b, "\\n";\n' },
+  sql: { sample: "SELECT 1 + 2;\n" },
 };
-
-/** Of languages without a sample, as judge/src/language/languages.yaml names their source. */
-const ENDINGS: Record<string, string> = {
-  csharp: "cs", pascal: "pas", fortran: "f90", d: "d", haskell: "hs", ocaml: "ml", assembler: "asm", lua: "lua",
-  r: "r", lisp: "lisp", erlang: "erl", elixir: "exs", prolog: "pl",
-};
-
-export function fileName(id: string): string {
-  return KNOWN[id]?.file ?? `main.${ENDINGS[id] ?? "txt"}`;
-}
 
 export function syntax(id: string): Syntax | null {
   return KNOWN[id]?.syntax ?? null;

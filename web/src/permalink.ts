@@ -50,7 +50,7 @@ function isSubmission(value: unknown): value is Submission {
   const it = value as Submission;
   return (
     typeof it === "object" && it !== null && typeof it.language === "string" &&
-    Array.isArray(it.files) && it.files.every((f) => typeof f?.name === "string") &&
+    (it.files === undefined || Array.isArray(it.files)) &&
     Array.isArray(it.tests) && it.tests.every((t) => typeof t === "object" && t !== null)
   );
 }

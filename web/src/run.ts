@@ -1,50 +1,56 @@
 // What is known of one submission while it is judged: a value and the step from one event to the
 // next. No I/O, no clock; the views only show it.
 
-import { type Report, type Stage, type SubmissionEvent, type SubmissionView, type TestReport, isFinal } from "./api";
+import { type Report, type Status, type SubmissionEvent, type SubmissionView, type TestReport, isOver } from "./api";
 
 export interface Run {
   view: SubmissionView;
   /** Tests that are over, by index; gaps are those that are not. */
   tests: (TestReport | undefined)[];
-  total: number;
+  /** How many there are; null until its report when somebody else sent it. */
+  total: number | null;
 }
 
-export function begin(view: SubmissionView, total: number): Run {
-  return withView({ view, tests: [], total }, view);
+export function begin(view: SubmissionView, total: number | null): Run {
+  return step({ view, tests: [], total }, { kind: "view", view });
 }
 
 export function step(run: Run, event: SubmissionEvent): Run {
   switch (event.kind) {
-    case "view":
-      return withView(run, event.view);
-    case "started": {
-      const view: SubmissionView = { ...run.view, stage: "running" };
-      if (event.worker !== undefined) view.worker = event.worker;
-      // A new attempt: what an earlier one reported is not taken back, the queue shows it once.
-      return { ...run, view };
-    }
+    case "status":
+      return { ...run, view: { ...run.view, status: event.status } };
     case "test": {
       const tests = [...run.tests];
-      tests[event.index] = event.report;
-      return { ...run, tests, total: Math.max(run.total, tests.length) };
+      tests[event.test.index] = event.test;
+      return { ...run, tests };
     }
-    case "returned":
-      return { ...run, view: { ...run.view, stage: "delayed" } };
-    case "ended":
-      return event.view
-        ? withView(run, event.view)
-        : { ...run, view: { ...run.view, stage: event.stage } };
+    case "view": {
+      const { view } = event;
+      const tests = [...run.tests];
+      for (const test of view.tests ?? []) tests[test.index] = test;
+      view.report?.tests.forEach((test, index) => {
+        tests[index] = test;
+      });
+      return { view, tests, total: view.report ? tests.length : run.total };
+    }
   }
 }
 
-/** Whether there is nothing more to come. A finished one needs its report, or why there is none. */
+/** Whether there is nothing more to come. */
 export function complete({ view }: Run): boolean {
-  return isFinal(view.stage) && (view.stage !== "finished" || !!view.report || !!view.refusal);
+  return isOver(view.status) && (view.status !== "finished" || !!view.report);
 }
 
 export function done(run: Run): number {
   return run.tests.reduce((n, test) => n + (test ? 1 : 0), 0);
+}
+
+/** `2 of 3 tests`, or `2 tests` where nobody knows how many there are. */
+export function progress(run: Run): string {
+  const { total } = run;
+  const over = done(run);
+  if (total === null) return `${over} ${over === 1 ? "test" : "tests"}`;
+  return `${over} of ${total} ${total === 1 ? "test" : "tests"}`;
 }
 
 export interface Use {
@@ -67,27 +73,17 @@ export function peak(tests: readonly (TestReport | undefined)[]): Use {
 
 /** One sentence for those who listen to the page. */
 export function spoken(run: Run, name: (report: Report) => string): string {
-  const { view, total } = run;
-  const words: Record<Stage, string> = {
+  const { report, status } = run.view;
+  const words: Record<Status, string> = {
     queued: "Queued.",
-    running: `Running, ${done(run)} of ${total} tests are over.`,
-    delayed: "Waits for another attempt.",
+    running: `Running, ${progress(run)} over.`,
+    retrying: "Waits for another attempt.",
     finished: "Finished.",
-    dead: "Given up.",
+    refused: "Refused.",
+    failed: "Given up.",
     cancelled: "Cancelled.",
   };
-  if (!view.report) return words[view.stage];
-  const accepted = view.report.tests.filter((t) => t.verdict === "AC").length;
-  const tests = view.report.tests.length;
-  return `${name(view.report)}. ${accepted} of ${tests} tests passed.`;
-}
-
-function withView(run: Run, view: SubmissionView): Run {
-  const tests = [...run.tests];
-  for (const { index, report } of view.steps ?? []) tests[index] = report;
-  view.report?.tests.forEach((report, index) => {
-    tests[index] = report;
-  });
-  const total = Math.max(run.total, view.tests_total ?? 0, tests.length);
-  return { view: { ...run.view, ...view }, tests, total };
+  if (!report) return words[status];
+  const passed = report.tests.filter((t) => t.verdict === "AC").length;
+  return `${name(report)}. ${passed} of ${report.tests.length} tests passed.`;
 }

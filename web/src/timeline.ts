@@ -1,7 +1,8 @@
 // The stages a submission goes through, with what is known of each.
 
-import { isFinal } from "./api";
-import { type Run, done } from "./run";
+import { isOver } from "./api";
+import type { Sent } from "./recent";
+import { type Run, done, progress } from "./run";
 import * as verdict from "./verdict";
 
 export interface TimelineStage {
@@ -13,59 +14,52 @@ export interface TimelineStage {
   state: "done" | "now" | "ahead" | "failed";
 }
 
-export function timeline(run: Run): TimelineStage[] {
-  const { view, total } = run;
-  const { report, stage, attempts } = view;
-  const over = isFinal(stage);
-  const began = stage === "running" || (over && stage !== "cancelled") || !!view.started_at;
-  const wait = between(view.created_at, view.started_at);
-  const tests = done(run);
+export function timeline(run: Run, sent?: Sent): TimelineStage[] {
+  const { view } = run;
+  const { report, status, attempts, lane } = view;
+  const over = isOver(status);
+  const began = status === "running" || attempts > 0 || done(run) > 0 || !!report;
   const compile = report?.compile;
   const stages: Omit<TimelineStage, "share">[] = [
-    { name: "Received", note: clock(view.created_at), ms: null, state: "done" },
+    { name: "Received", note: sent ? new Date(sent.at).toLocaleTimeString() : "", ms: null, state: "done" },
     {
       name: "Queued",
-      note: stage === "delayed" ? "waits for another attempt" : [view.lane && `lane ${view.lane}`].filter(Boolean).join(""),
-      ms: wait,
+      note: status === "retrying" ? "waits for another attempt" : lane ? `lane ${lane}` : "",
+      ms: sent?.started === undefined ? null : sent.started - sent.at,
       state: began ? "done" : over ? "failed" : "now",
     },
     {
-      name: "Taken",
-      note: [view.worker && `by ${view.worker}`, attempts !== undefined && attempts > 1 && `attempt ${attempts}`].filter(Boolean).join(", "),
+      name: "Taken by a worker",
+      note: attempts > 1 ? `attempt ${attempts}` : "",
       ms: null,
       state: began ? "done" : "ahead",
     },
   ];
   if (!report || compile) {
-    stages.push({
-      name: "Compiled",
-      note: compile ? (compile.ok ? (compile.cached ? "found in the cache" : compile.status) : `refused: ${compile.status}`) : "",
-      ms: report ? report.times.compile_ms : null,
-      state: report ? (compile?.ok ? "done" : "failed") : tests > 0 ? "done" : began ? "now" : "ahead",
-    });
+    const note = compile ? (compile.ok ? (compile.cached ? "found in the cache" : compile.status) : `refused: ${compile.status}`) : "";
+    const state = report ? (compile?.ok ? "done" : "failed") : done(run) > 0 ? "done" : began ? "now" : "ahead";
+    stages.push({ name: "Compiled", note, ms: report?.times.compile_ms ?? null, state });
   }
   if (compile?.ok !== false) {
-    stages.push({ name: "Boxes set up", note: "summed over tests side by side", ms: report?.times.set_up_ms ?? null, state: report || tests > 0 ? "done" : "ahead" });
-    stages.push({ name: "Run", note: `${tests} of ${total} tests, summed`, ms: report?.times.run_ms ?? null, state: report ? "done" : tests > 0 ? "now" : "ahead" });
-    stages.push({ name: "Checked", note: "summed over tests", ms: report?.times.check_ms ?? null, state: report ? "done" : "ahead" });
+    const running = report ? "done" : done(run) > 0 ? "now" : "ahead";
+    stages.push({ name: "Boxes set up", note: "sum over tests, side by side", ms: report?.times.set_up_ms ?? null, state: running });
+    stages.push({ name: "Run", note: `${progress(run)}, sum`, ms: report?.times.run_ms ?? null, state: running });
+    stages.push({ name: "Checked", note: "sum over tests", ms: report?.times.check_ms ?? null, state: report ? "done" : "ahead" });
   }
-  stages.push({
-    name: stage === "dead" ? "Given up" : stage === "cancelled" ? "Cancelled" : "Judged",
-    note: report ? `${verdict.words(report.verdict).name}, start to report` : (view.refusal?.reason ?? view.reason ?? ""),
-    ms: report?.times.total_ms ?? null,
-    state: over ? (stage === "finished" && !view.refusal ? "done" : "failed") : "ahead",
-  });
+  stages.push({ ...last(run), ms: report?.times.total_ms ?? null, state: over ? (report ? "done" : "failed") : "ahead" });
   const longest = Math.max(...stages.map((s) => s.ms ?? 0), 0.001);
   return stages.map((s) => ({ ...s, share: (s.ms ?? 0) / longest }));
 }
 
-function between(from: string | undefined, to: string | undefined): number | null {
-  if (!from || !to) return null;
-  const ms = Date.parse(to) - Date.parse(from);
-  return Number.isFinite(ms) ? Math.max(ms, 0) : null;
-}
-
-function clock(at: string | undefined): string {
-  const time = at ? new Date(at) : null;
-  return time && Number.isFinite(time.getTime()) ? time.toLocaleTimeString() : "";
+function last({ view }: Run): { name: string; note: string } {
+  switch (view.status) {
+    case "refused":
+      return { name: "Refused", note: view.refusal?.reason ?? "" };
+    case "failed":
+      return { name: "Given up", note: view.error ?? "" };
+    case "cancelled":
+      return { name: "Cancelled", note: "" };
+    default:
+      return { name: "Judged", note: view.report ? `${verdict.words(view.report.verdict).name}; from taken to report` : "" };
+  }
 }

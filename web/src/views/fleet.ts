@@ -1,6 +1,6 @@
 // The fleet: what waits, for how long, who works, and what comes out.
 
-import type { Fleet, LaneView, WorkerView } from "../api";
+import type { Fleet, Lane, Worker } from "../api";
 import { History } from "../chart";
 import { h, put, say } from "../dom";
 import * as format from "../format";
@@ -83,18 +83,18 @@ class Board {
 
   show(fleet: Fleet, now: number): void {
     this.any = true;
-    const depth = fleet.lanes.reduce((sum, lane) => sum + lane.depth, 0);
-    const oldest = Math.max(0, ...fleet.lanes.map((lane) => lane.oldest_ms ?? 0));
+    const lanes = Object.entries(fleet.lanes).sort(([a], [b]) => rank(a) - rank(b));
+    const depth = lanes.reduce((sum, [, lane]) => sum + lane.depth, 0);
+    const oldest = Math.max(0, ...lanes.map(([, lane]) => lane.oldest_ms ?? 0));
     this.draw(now, depth, oldest, this.perSecond(fleet, now));
-    put(this.lanes, ...fleet.lanes.map(laneRow));
-    put(this.workers, fleet.workers.length > 0
-      ? h("ul", { class: "workers" }, ...fleet.workers.map(workerRow))
-      : emptyState("No worker is there", "Submissions are kept until one comes. Start one with: evalx worker"));
-    put(this.mix, mixBar(fleet.verdicts ?? {}));
-    const slots = fleet.workers.reduce((sum, w) => sum + w.slots, 0);
-    const busy = fleet.workers.reduce((sum, w) => sum + w.busy, 0);
-    put(this.counts, ...figure("Running", format.count(fleet.running)),
-      ...figure("Slots busy", `${format.count(busy)} of ${format.count(slots)}`),
+    put(this.lanes, ...lanes.map(([name, lane]) => laneRow(name, lane)));
+    put(this.workers, workers(fleet));
+    put(this.mix, fleet.verdicts ? mixBar(fleet.verdicts) : outcomes(fleet.totals));
+    const members = fleet.members ?? [];
+    const slots = members.reduce((sum, w) => sum + w.slots, 0);
+    const busy = members.reduce((sum, w) => sum + w.busy, 0);
+    put(this.counts, ...figure("Workers", format.count(fleet.workers), fleet.workers === 0),
+      ...(slots > 0 ? figure("Slots busy", `${format.count(busy)} of ${format.count(slots)}`) : figure("Running", format.count(fleet.running))),
       ...figure("To be tried again", format.count(fleet.delayed)),
       ...figure("Given up", format.count(fleet.dead), fleet.dead > 0));
   }
@@ -113,7 +113,7 @@ class Board {
 
   /** Null where two answers in a row are not there yet. */
   private perSecond(fleet: Fleet, now: number): number | null {
-    const finished = fleet.totals?.finished;
+    const { finished } = fleet.totals;
     if (finished === undefined) return null;
     const before = this.previous;
     this.previous = { at: now, finished };
@@ -123,16 +123,28 @@ class Board {
   }
 }
 
-function laneRow({ lane, depth, oldest_ms }: LaneView): HTMLElement {
+/** In the order of their urgency. */
+function rank(lane: string): number {
+  const at = ["high", "normal", "low", "internal"].indexOf(lane);
+  return at < 0 ? 9 : at;
+}
+
+function laneRow(lane: string, { depth, oldest_ms }: Lane): HTMLElement {
   return h("tr", {}, h("th", { scope: "row" }, lane),
     h("td", { class: "num" }, format.count(depth)),
-    h("td", { class: "num" }, oldest_ms === null ? "–" : format.ms(oldest_ms)));
+    h("td", { class: "num" }, oldest_ms === undefined ? "–" : format.ms(oldest_ms)));
 }
 
 /** More pips than that are no picture any more. */
 const PIPS = 64;
 
-function workerRow({ id, slots, busy, engine, version }: WorkerView): HTMLElement {
+function workers({ workers, members }: Fleet): HTMLElement {
+  if (workers === 0) return emptyState("No worker is there", "Submissions are kept until one comes. Start one with: evalx worker");
+  if (!members) return h("p", {}, workers === 1 ? "One worker is alive." : `${format.count(workers)} workers are alive.`);
+  return h("ul", { class: "workers" }, ...members.map(workerRow));
+}
+
+function workerRow({ id, slots, busy, engine, version }: Worker): HTMLElement {
   const pips = slots <= PIPS && h("span", { class: "pips", "aria-hidden": "true" },
     ...Array.from({ length: slots }, (_, i) => h("i", { class: i < busy ? "on" : null })));
   return h("li", {},
@@ -154,6 +166,13 @@ function mixBar(verdicts: NonNullable<Fleet["verdicts"]>): HTMLElement {
   return h("div", {}, bar, h("ul", { class: "legend" }, ...parts.map(({ code, n }) =>
     h("li", {}, h("span", { class: "tag", "data-tone": words(code).tone }, code), h("span", { class: "legend-name" }, words(code).name),
       h("span", { class: "num" }, format.count(n)), h("span", { class: "faint num" }, format.percent(n, total))))));
+}
+
+/** Where verdicts are not counted: how submissions ended. */
+function outcomes(totals: Fleet["totals"]): HTMLElement {
+  const names: [string, string][] = [["finished", "Judged"], ["cancelled", "Cancelled"], ["dead", "Given up"], ["retried", "Attempts repeated"], ["expired", "Taken from dead workers"]];
+  return h("table", {}, h("tbody", {}, ...names.map(([key, name]) =>
+    h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "num" }, format.count(totals[key] ?? 0))))));
 }
 
 function figure(name: string, value: string, alarm = false): HTMLElement[] {

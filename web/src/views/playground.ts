@@ -7,6 +7,7 @@ import { Editor } from "../editor";
 import { follow } from "../follow";
 import * as languages from "../languages";
 import { pack, toSubmission, unpack } from "../permalink";
+import { recall, remember, watch } from "../recent";
 import { type Run, begin, spoken } from "../run";
 import * as store from "../store";
 import { plainRun, words } from "../verdict";
@@ -28,9 +29,9 @@ export function open(start: Start, context: Context): View {
   const load = async () => {
     put(root, loading("the playground"));
     try {
-      const [list, draft] = await Promise.all([context.api.languages(stop.signal), initial(start, context, stop.signal)]);
+      const [list, draft] = await Promise.all([context.api.languages(stop.signal), initial(start, context)]);
       if (stop.signal.aborted) return;
-      playground = new Playground(list, draft, context, stop.signal);
+      playground = new Playground(list.filter((l) => l.available !== false), draft, context, stop.signal);
       put(root, h("h1", { class: "hidden" }, "Playground"), ...playground.parts);
     } catch (error) {
       if (!stop.signal.aborted) put(root, problemCard(error, context, () => void load()));
@@ -48,16 +49,15 @@ export function open(start: Start, context: Context): View {
 }
 
 /** From the link, else as it was left, else null: the sample of a language that is there. */
-async function initial({ program, from }: Start, context: Context, signal: AbortSignal): Promise<Draft | null> {
+async function initial({ program, from }: Start, context: Context): Promise<Draft | null> {
   if (program !== null) {
     const submission = await unpack(program);
     if (submission) return restore(submission);
     context.say("The link is damaged; this is a new program.");
   }
   if (from !== null) {
-    const { submission } = await context.api.submission(from, signal);
-    if (submission) return restore(submission);
-    context.say("The server does not keep this program; this is a new one.");
+    const sent = recall(from);
+    if (sent) return restore(sent.submission);
   }
   try {
     const kept = JSON.parse(store.draft.get() ?? "null") as Draft | null;
@@ -135,7 +135,7 @@ class Playground {
 
   private reflectLanguage(): void {
     const language = this.list.find((l) => l.id === this.select.value);
-    say(this.version, language?.version.match(/\d+(\.\d+)+/)?.[0] ?? "");
+    say(this.version, language?.version?.match(/\d+(\.\d+)+/)?.[0] ?? "");
     this.version.title = language?.version ?? "";
     void this.editor.highlight(languages.syntax(this.select.value));
   }
@@ -160,14 +160,17 @@ class Playground {
     say(this.runButton, "Running…");
     this.runButton.disabled = true;
     this.context.say("Sent.");
+    const sent = Date.now();
     try {
       const view = await this.context.api.submit(submission, key(), stop.signal);
       this.running.id = view.id;
+      remember(view.id, submission, sent);
       this.cancelButton.hidden = false;
-      const results = new Results(submission, { ...granted(submission.limits), ...view.limits });
+      const results = new Results(submission, granted(submission.limits));
       put(this.output, results.root, this.links(view.id));
       const plain = draft.mode === "stdin";
       const show = (run: Run) => {
+        watch(run, Date.now());
         results.show(run);
         this.context.say(spoken(run, ({ verdict }) => (plain ? plainRun(verdict) : words(verdict)).name));
       };

@@ -1,10 +1,10 @@
 // A run on the page: verdict strip, compiler text, tests. Shared by playground and submission.
 // Everything is changed in place, so that focus and opened rows survive each event.
 
-import type { Limits, Submission } from "../api";
+import type { Limits, Report, Submission } from "../api";
 import { h, put, say } from "../dom";
 import * as format from "../format";
-import { type Run, done, peak } from "../run";
+import { type Run, done, peak, progress } from "../run";
 import * as verdict from "../verdict";
 import { TestTable } from "./tests";
 
@@ -54,43 +54,40 @@ export class Results {
   }
 
   private head(run: Run): void {
-    const { view, total } = run;
-    const over = done(run);
-    this.strip.dataset.stage = view.stage;
+    const { view } = run;
     const set = (code: string, tone: string, name: string, note: string) => {
       this.strip.dataset.tone = tone;
       say(this.code, code);
       say(this.name, name);
       say(this.note, note);
     };
-    if (view.report) {
-      const { report } = view;
-      const said = this.plain ? verdict.plainRun(report.verdict) : verdict.words(report.verdict);
-      const passed = run.tests.filter((t) => t?.verdict === "AC").length;
-      const score = this.plain || total === 0 ? "" : ` ${passed} of ${total} tests passed.`;
-      const first = report.first_failure === null ? "" : ` First failure: test ${run.tests[report.first_failure]?.name ?? report.first_failure + 1}.`;
-      set(this.plain && report.verdict === "AC" ? "OK" : report.verdict, said.tone, said.name,
-        report.error ?? (report.verdict === "AC" ? said.means : said.means) + (report.verdict === "CE" ? "" : score + first));
-      return;
-    }
-    if (view.refusal) {
-      const { field, reason } = view.refusal;
-      set("!", "fault", "Refused", field ? `${field}: ${reason}` : reason);
-      return;
-    }
-    switch (view.stage) {
+    switch (view.status) {
       case "queued": return set("…", "wait", "Queued", "Waits for a free worker.");
-      case "running": return set("…", "wait", over > 0 ? "Running" : "Compiling and running",
-        `${over} of ${total} ${total === 1 ? "test" : "tests"} over${view.worker ? `, on ${view.worker}` : ""}.`);
-      case "delayed": return set("…", "wait", "Waits for another attempt", "A worker failed or went away; nothing is lost.");
-      case "finished": return set("…", "wait", "Judged", "Fetching the report.");
-      case "dead": return set("IE", "fault", "Given up", view.reason ?? "Every attempt ended with a failing of the judge.");
+      case "running": return set("…", "wait", done(run) > 0 ? "Running" : "Compiling", `${progress(run)} over.`);
+      case "retrying": return set("…", "wait", "Waits for another attempt", "A worker failed or went away; nothing is lost.");
+      case "refused": return set("!", "fault", "Refused", [view.refusal?.field, view.refusal?.reason].filter(Boolean).join(": "));
+      case "failed": return set("IE", "fault", "Given up", `${view.error ?? "Every attempt failed"}. This says nothing about the program.`);
       case "cancelled": return set("–", "skip", "Cancelled", "It was called off before it was judged.");
+      case "finished":
+        if (view.report) this.verdict(view.report, set);
     }
   }
 
+  private verdict(report: Report, set: (code: string, tone: string, name: string, note: string) => void): void {
+    const { verdict: code, tests, first_failure: first } = report;
+    const ran = this.plain && code === "AC";
+    const { name, tone, means } = this.plain ? verdict.plainRun(code) : verdict.words(code);
+    const notes = [report.error ?? means];
+    if (!this.plain && code !== "CE" && tests.length > 0) {
+      notes.push(`${tests.filter((t) => t.verdict === "AC").length} of ${tests.length} tests passed.`);
+      if (first !== null) notes.push(`First failure: test ${tests[first]?.name ?? first + 1}.`);
+    }
+    set(ran ? "OK" : code, tone, name, notes.join(" "));
+  }
+
   private drawCells(run: Run): void {
-    const wanted = run.total <= CELLS && run.total > 1 ? run.total : 0;
+    const count = run.total ?? run.tests.length;
+    const wanted = count <= CELLS && count > 1 ? count : 0;
     this.cells.hidden = wanted === 0;
     while (this.cells.children.length > wanted) this.cells.lastChild?.remove();
     for (let i = this.cells.children.length; i < wanted; i += 1) {
@@ -127,7 +124,7 @@ export class Results {
     const { report } = run.view;
     if (!report || this.opened) return;
     this.opened = true;
-    const index = report.first_failure ?? (run.total === 1 ? 0 : null);
+    const index = report.first_failure ?? (run.tests.length === 1 ? 0 : null);
     if (index !== null && report.verdict !== "CE") this.table.open(index);
   }
 }

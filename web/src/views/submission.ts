@@ -1,11 +1,11 @@
 // One submission: where it has been, what came out, and the JSON of it.
 
-import { type SubmissionView, isFinal } from "../api";
+import { type SubmissionView, isOver } from "../api";
 import { h, put } from "../dom";
 import { granted } from "../draft";
 import { follow } from "../follow";
 import * as format from "../format";
-import { toSubmission } from "../permalink";
+import { recall, watch } from "../recent";
 import { type Run, begin, complete, spoken } from "../run";
 import { timeline } from "../timeline";
 import { words } from "../verdict";
@@ -33,7 +33,8 @@ export function open(id: string, context: Context): View {
 }
 
 async function live(view: SubmissionView, content: HTMLElement, context: Context, signal: AbortSignal): Promise<void> {
-  const results = new Results(view.submission, { ...granted(view.submission?.limits), ...view.limits });
+  const sent = recall(view.id);
+  const results = new Results(sent?.submission, granted(sent?.submission.limits));
   const facts = h("dl", { class: "facts" });
   const stages = h("ol", { class: "timeline" });
   const raw = h("pre", { class: "output", tabindex: 0, "aria-label": "Raw JSON" });
@@ -48,7 +49,7 @@ async function live(view: SubmissionView, content: HTMLElement, context: Context
       put(failed, problemCard(error, context));
     }
   };
-  const edit = view.submission && h("a", { class: "button", href: `#/edit/${encodeURIComponent(view.id)}` }, "Open in the playground");
+  const edit = sent && h("a", { class: "button", href: `#/edit/${encodeURIComponent(view.id)}` }, "Open in the playground");
   put(content,
     failed,
     results.root,
@@ -57,14 +58,15 @@ async function live(view: SubmissionView, content: HTMLElement, context: Context
       h("section", { class: "card", "aria-label": "Facts" }, h("h2", {}, "Facts"), facts, h("div", { class: "row" }, edit, cancel))),
     h("details", { class: "card raw" }, h("summary", {}, "Raw JSON"), raw));
   const show = (run: Run) => {
+    watch(run, Date.now());
     results.show(run);
-    cancel.hidden = isFinal(run.view.stage);
-    put(stages, ...timeline(run).map(stage));
+    cancel.hidden = isOver(run.view.status);
+    put(stages, ...timeline(run, sent).map(stage));
     put(facts, ...describe(run));
     raw.textContent = JSON.stringify(run.view, null, 2);
     context.say(spoken(run, (report) => words(report.verdict).name));
   };
-  const start = begin(view, view.tests_total ?? view.submission?.tests.length ?? 0);
+  const start = begin(view, sent?.submission.tests.length ?? null);
   show(start);
   if (!complete(start)) await follow(context.api, start, show, signal);
 }
@@ -82,16 +84,13 @@ function stage({ name, note, ms, share, state }: ReturnType<typeof timeline>[num
 function describe({ view }: Run): HTMLElement[] {
   const { report } = view;
   const facts: [string, string | undefined][] = [
-    ["Language", report?.language ?? view.submission?.language],
+    ["Language", report?.language],
     ["Toolchain", report?.toolchain],
     ["Engine", report?.engine],
     ["Score", report && report.score !== null ? String(Number(report.score.toFixed(4))) : undefined],
     ["Lane", view.lane],
-    ["Worker", view.worker],
-    ["Attempts", view.attempts === undefined ? undefined : `${view.attempts}${view.lost ? `, ${view.lost} lost with their worker` : ""}`],
+    ["Attempts", String(view.attempts)],
     ["Tags", view.tags?.join(", ") || undefined],
-    ["Received", view.created_at && new Date(view.created_at).toLocaleString()],
-    ["Link", toSubmission(view.id)],
   ];
   return facts.flatMap(([name, value]) => (value ? [h("dt", {}, name), h("dd", {}, value)] : []));
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { History, niceTop, paths } from "../../src/chart";
 import { compose, empty, fault, granted, restore } from "../../src/draft";
 import * as format from "../../src/format";
-import { fileName, sample, untouched } from "../../src/languages";
+import { sample, untouched } from "../../src/languages";
 import { pack, route, unpack } from "../../src/permalink";
 import { advice, parse } from "../../src/problem";
 import { CODES, plainRun, words } from "../../src/verdict";
@@ -31,7 +31,7 @@ describe("a draft", () => {
     expect(restore(compose(run))).toEqual({ ...run, tests: empty("", "").tests });
   });
   test("sends only what differs from the defaults", () => {
-    expect(Object.keys(compose(empty("c", "x"))).sort()).toEqual(["files", "language", "tests"]);
+    expect(Object.keys(compose(empty("c", "x"))).sort()).toEqual(["lane", "language", "source", "tests"]);
   });
   test("is not sent when it cannot be judged", () => {
     expect(fault(draft)).toBeNull();
@@ -46,7 +46,6 @@ describe("a draft", () => {
   test("begins with a sample that may be replaced", () => {
     expect(untouched(sample("go"))).toBe(true);
     expect(untouched("x")).toBe(false);
-    expect([fileName("java"), fileName("haskell"), fileName("new")]).toEqual(["Main.java", "main.hs", "main.txt"]);
   });
 });
 
