@@ -1,5 +1,5 @@
 # The verbs of this project. `make` alone lists them.
-.PHONY: help demo test test-languages check bench deny fmt
+.PHONY: help demo web test test-languages check bench deny fmt
 CARGO ?= cargo
 
 help: ## List the verbs
@@ -10,6 +10,9 @@ demo: ## Build, judge the example problems with every language found, print the 
 	$(CARGO) build --release -p evalx
 	examples/generate
 	"$${CARGO_TARGET_DIR:-target}/release/evalx" verify examples/problems/*
+
+web: ## Build the web page, and test it in Chromium (installed where missing, as root)
+	@scripts/web test
 
 test: ## Install what the tests need (as root), then run everything
 	@scripts/test

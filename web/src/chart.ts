@@ -37,11 +37,11 @@ export interface Frame {
   top: number;
 }
 
-/** The least of 1, 2, 5, 10, 20, … that holds all values, so that scales seldom change. */
+/** The least round number that holds all values, so that scales seldom change. */
 export function niceTop(samples: readonly Sample[], least: number): number {
   const most = samples.reduce((m, s) => Math.max(m, s.value ?? 0), least);
   const power = 10 ** Math.floor(Math.log10(most));
-  const factor = [1, 2, 5, 10].find((f) => f * power >= most * 0.999999) ?? 10;
+  const factor = [1, 1.5, 2, 3, 4, 5, 6, 8, 10].find((f) => f * power >= most * 0.999999) ?? 10;
   return factor * power;
 }
 

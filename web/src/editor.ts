@@ -59,8 +59,9 @@ export class Editor {
     hint.hidden = true;
     hint.textContent = describedBy;
     const parent = document.createElement("div");
+    parent.id = "view";
     const sheet = new CSSStyleSheet();
-    sheet.replaceSync(":host{display:block;overflow:hidden}div{height:100%}");
+    sheet.replaceSync(":host{display:block;overflow:hidden}#view{height:100%}");
     shadow.adoptedStyleSheets = [sheet];
     shadow.append(hint, parent);
     const extensions: Extension[] = [

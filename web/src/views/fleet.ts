@@ -1,8 +1,8 @@
 // The fleet: what waits, for how long, who works, and what comes out.
 
 import type { Fleet, Lane, Worker } from "../api";
-import { History } from "../chart";
-import { h, put, say } from "../dom";
+import { History, niceTop, paths } from "../chart";
+import { h, put, say, svg } from "../dom";
 import * as format from "../format";
 import { CODES, words } from "../verdict";
 import { LineChart } from "./linechart";
@@ -77,7 +77,7 @@ class Board {
     this.counts,
     h("div", { class: "columns" },
       h("section", { class: "card", "aria-label": "Lanes" }, h("h2", {}, "Lanes"),
-        h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Lane"), h("th", { scope: "col", class: "num" }, "Waiting"), h("th", { scope: "col", class: "num" }, "Oldest"))), this.lanes)),
+        h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Lane"), h("th", { scope: "col", class: "spark" }, "10 min"), h("th", { scope: "col", class: "num" }, "Waiting"), h("th", { scope: "col", class: "num" }, "Oldest"))), this.lanes)),
       h("section", { class: "card", "aria-label": "Verdicts" }, h("h2", {}, "Verdicts"), this.mix)),
     h("section", { class: "card", "aria-label": "Workers" }, h("h2", {}, "Workers"), this.workers));
 
@@ -87,7 +87,7 @@ class Board {
     const depth = lanes.reduce((sum, [, lane]) => sum + lane.depth, 0);
     const oldest = Math.max(0, ...lanes.map(([, lane]) => lane.oldest_ms ?? 0));
     this.draw(now, depth, oldest, this.perSecond(fleet, now));
-    put(this.lanes, ...lanes.map(([name, lane]) => laneRow(name, lane)));
+    put(this.lanes, ...lanes.map(([name, lane]) => laneRow(name, lane, now)));
     put(this.workers, workers(fleet));
     put(this.mix, fleet.verdicts ? mixBar(fleet.verdicts) : outcomes(fleet.totals));
     const members = fleet.members ?? [];
@@ -129,8 +129,14 @@ function rank(lane: string): number {
   return at < 0 ? 9 : at;
 }
 
-function laneRow(lane: string, { depth, oldest_ms }: Lane): HTMLElement {
+function laneRow(lane: string, { depth, oldest_ms }: Lane, now: number): HTMLElement {
+  const past = history(`lane ${lane}`);
+  past.push(now, depth);
+  const frame = { width: 100, height: 22, until: now, span: SPAN, top: niceTop(past.all(), 10) };
+  const { line, area } = paths(past.all(), frame);
   return h("tr", {}, h("th", { scope: "row" }, lane),
+    h("td", { class: "spark", "aria-hidden": "true" },
+      svg("svg", { viewBox: "0 0 100 22", preserveAspectRatio: "none" }, svg("path", { class: "chart-area", d: area }), svg("path", { class: "chart-line", d: line }))),
     h("td", { class: "num" }, format.count(depth)),
     h("td", { class: "num" }, oldest_ms === undefined ? "–" : format.ms(oldest_ms)));
 }

@@ -98,7 +98,7 @@ export class Form {
       input: area(input, "Input", 2, this.change),
       answer: area(answer, "Expected", 2, this.change),
     };
-    const remove = h("button", { type: "button", class: "quiet remove", onclick: () => this.remove(row) }, "Remove");
+    const remove = h("button", { type: "button", class: "quiet remove", title: "Remove", onclick: () => this.remove(row) }, "✕");
     put(row.root, title,
       h("label", {}, h("span", { class: "label" }, "Input"), row.input),
       h("label", {}, h("span", { class: "label" }, "Expected"), row.answer),

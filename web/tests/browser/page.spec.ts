@@ -147,6 +147,18 @@ describe("the playground", () => {
   });
 });
 
+describe("the editor", () => {
+  test("has lines of one height, one below the other", async () => {
+    const page = await at();
+    await write(page, "a\nb\nc\n");
+    await page.getByText("c", { exact: true }).waitFor();
+    const heights = await page.evaluate(() =>
+      [...(document.querySelector(".editor")?.shadowRoot?.querySelectorAll(".cm-line") ?? [])].map((e) => e.getBoundingClientRect().height));
+    expect(heights.length).toBe(4);
+    expect(Math.max(...heights)).toBeLessThan(30);
+  });
+});
+
 describe("problems", () => {
   const problem = (status: number, more: object) => ({ status, contentType: "application/problem+json", body: JSON.stringify({ status, ...more }) });
 

@@ -35,9 +35,11 @@ afterAll(() => browser?.close());
 async function shoot(page: Page, name: string): Promise<void> {
   const path = resolve(String(folder));
   mkdirSync(path, { recursive: true });
-  // No caret, no pointer, no half-drawn bar.
   await page.mouse.move(0, 0);
-  await page.screenshot({ path: join(path, `${name}.png`), fullPage: true, animations: "disabled" });
+  // A window as tall as the page: what sticks to the window's edge is at the page's.
+  const [width, height] = await page.evaluate(() => [innerWidth, document.documentElement.scrollHeight] as const);
+  await page.setViewportSize({ width, height });
+  await page.screenshot({ path: join(path, `${name}.png`), animations: "disabled" });
 }
 
 for (const colorScheme of ["light", "dark"] as const) {
@@ -59,6 +61,10 @@ for (const colorScheme of ["light", "dark"] as const) {
       await page.getByLabel("CPU, s").fill("2");
       await page.getByRole("button", { name: "Run", exact: true }).click();
       await page.getByRole("heading", { name: "Wrong answer" }).waitFor();
+      // The editor shows the end, where the program was put in.
+      await page.getByRole("textbox", { name: "Program" }).focus();
+      await page.keyboard.press("ControlOrMeta+Home");
+      await page.getByText("#include <algorithm>").waitFor();
       await shot("playground");
       await page.getByRole("link", { name: "Timeline and details" }).click();
       await page.locator(".timeline").waitFor();
@@ -69,13 +75,15 @@ for (const colorScheme of ["light", "dark"] as const) {
       await fleet.page.clock.install();
       await fleet.page.goto(fleet.page.url() + "#/fleet");
       let minute = 0;
+      let finished = 52_000;
       await fleet.page.route("**/v1/fleet", async (route) => {
         const answer = await (await route.fetch()).json();
         minute += 1 / 30;
         const wave = Math.max(0, Math.sin(minute * 1.3) + 0.4 * Math.sin(minute * 4.1));
         answer.lanes.normal = { depth: Math.round(160 * wave), oldest_ms: Math.round(2600 * wave), backlog_ms: 0 };
         answer.lanes.low = { depth: 40, oldest_ms: Math.round(3000 + 600 * wave), backlog_ms: 0 };
-        answer.totals.finished = Math.round(52_000 + minute * 60 * (38 + 9 * Math.cos(minute * 2)));
+        finished += 2 * (38 + 9 * Math.cos(minute * 1.3));
+        answer.totals.finished = Math.round(finished);
         await route.fulfill({ json: answer });
       });
       await fleet.page.getByText("live, every 2 s").waitFor();

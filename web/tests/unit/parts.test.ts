@@ -108,7 +108,7 @@ describe("charts", () => {
   });
   test("have round scales", () => {
     const top = (...values: number[]) => niceTop(values.map((value) => ({ at: 0, value })), 10);
-    expect([top(), top(10), top(11), top(42), top(50), top(51), top(999)]).toEqual([10, 10, 20, 50, 50, 100, 1000]);
+    expect([top(), top(10), top(11), top(42), top(50), top(51), top(999)]).toEqual([10, 10, 15, 50, 50, 60, 1000]);
   });
   test("forget what is older than their span, but for one", () => {
     const history = new History(100);
