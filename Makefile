@@ -1,5 +1,5 @@
 # The verbs of this project. `make` alone lists them.
-.PHONY: help demo web test test-languages check bench deny fmt
+.PHONY: help demo web test test-languages chaos check bench deny fmt
 CARGO ?= cargo
 
 help: ## List the verbs
@@ -20,6 +20,9 @@ test: ## Install what the tests need (as root), then run everything
 test-languages: ## Install every toolchain (as root), then test every language
 	scripts/toolchains full
 	EVALX_TEST_TIER=full $(CARGO) test -p judge --test languages
+
+chaos: ## 100,000 jobs while workers and Redis are killed, stopped and cut off (minutes)
+	EVALX_CHAOS=100000 $(CARGO) test --locked -p evalx --test chaos -- --nocapture
 
 check: ## Format and lints, as CI wants them
 	$(CARGO) fmt --all --check

@@ -8,7 +8,7 @@ use queue::{Consumer, Error, Held, Lease, Outcome, RedisStore, Settled, Token, V
 use sandbox::Cancel;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tracing::{error, info, info_span, warn};
+use tracing::{debug, error, info, info_span, warn};
 
 use crate::judging::{Judged, Judging, Phase, Watch, Work, chain};
 use crate::metrics::{Metrics, outcome_name};
@@ -198,10 +198,7 @@ impl Crew {
                 }
                 Ok(Some(answer))
             }
-            Err(Error::Superseded { who }) => {
-                error!(%who, "a newer worker has taken this place");
-                Err(Superseded)
-            }
+            Err(Error::Superseded { .. }) => Err(Superseded),
             Err(error) => {
                 let reason = chain(&error);
                 if self.state().trouble.is_none() {
@@ -356,6 +353,7 @@ impl Crew {
     fn settle(&self, ends: &[queue::Completion], answers: &[Settled]) {
         for (end, answer) in ends.iter().zip(answers) {
             self.metrics.settled(&end.outcome, *answer);
+            debug!(id = %end.held.id, outcome = outcome_name(&end.outcome), ?answer, "settled");
             if *answer == Settled::Stale {
                 warn!(id = %end.held.id, "the result came too late; another worker's counts");
             }

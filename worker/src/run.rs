@@ -27,6 +27,8 @@ use crate::watch::{File, follow};
 
 /// Threads that judge, at most; more jobs than that wait for one.
 const THREADS: usize = 4096;
+/// How long threads that are still busy may hold up the end of the process.
+const SHUTDOWN: Duration = Duration::from_millis(200);
 /// Between attempts to reach the queue at the start, doubling from the first to the second.
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(2)];
 
@@ -51,6 +53,8 @@ pub struct Config {
     pub grace: Duration,
     /// At the start, how long the queue may be out of reach.
     pub patience: Duration,
+    /// The queue's numbers.
+    pub settings: Settings,
     /// Why this engine judges, for `/readyz`.
     pub why: String,
 }
@@ -110,13 +114,16 @@ pub fn run(config: Config, judging: Arc<dyn Judging>) -> Result<(), Error> {
         .enable_all()
         .build()
         .map_err(Error::Runtime)?;
+    let engine = Arc::clone(&judging);
     let ended = runtime.block_on(async {
         let mut tasks = JoinSet::new();
         let mut stops = signals(&mut tasks).map_err(Error::Runtime)?;
         Box::pin(live(config, judging, tasks, &mut stops)).await
     });
     // Boxes that did not end die with the process.
-    runtime.shutdown_background();
+    runtime.shutdown_timeout(SHUTDOWN);
+    // Order: the last who holds the engine drops it, and so here what it made is gone.
+    drop(engine);
     ended
 }
 
@@ -157,10 +164,10 @@ async fn live(
         store = connect(&config, &board) => store?,
         _ = stops.recv() => return Ok(()),
     };
-    let crew = join(&config, store, judging, metrics).await?;
+    let mut file = config.slots_file.clone().map(File::new);
+    let crew = join(&config, store, judging, metrics, file.as_mut()).await?;
     // Set once: there is one crew a process.
     drop(board.crew.set(Arc::clone(&crew)));
-    let file = config.slots_file.clone().map(File::new);
     tasks.spawn(follow(Arc::clone(&crew), config.policy, file));
     let lived = async {
         let draining = Running::begin(&crew, tasks).work(stops).await?;
@@ -219,10 +226,10 @@ async fn connect(config: &Config, board: &Board) -> Result<Arc<RedisStore>, Erro
 }
 
 async fn open(config: &Config) -> Result<RedisStore, queue::Error> {
-    let Config { url, queue, roots, .. } = config;
+    let Config { url, queue, roots, settings, .. } = config;
     match roots.clone() {
-        None => RedisStore::connect(url, queue, Settings::default()).await,
-        Some(roots) => RedisStore::connect_trusting(url, roots, queue, Settings::default()).await,
+        None => RedisStore::connect(url, queue, settings.clone()).await,
+        Some(roots) => RedisStore::connect_trusting(url, roots, queue, settings.clone()).await,
     }
 }
 
@@ -259,17 +266,18 @@ async fn join(
     store: Arc<RedisStore>,
     judging: Arc<dyn Judging>,
     metrics: Arc<Metrics>,
+    file: Option<&mut File>,
 ) -> Result<Arc<Crew>, Error> {
     let shared: Arc<dyn Store> = Arc::clone(&store) as _;
     let joining = Consumer::join(shared, &config.place, &Lane::JUDGED).await;
     let failed = |source| Error::Queue { url: masked(&config.url), source };
     let (consumer, registered) = joining.map_err(failed)?;
-    let mut file = config.slots_file.clone().map(File::new);
-    let bad = file.as_mut().is_some_and(File::read);
-    if bad {
-        metrics.slots_file_error();
-    }
-    let order = file.as_ref().and_then(File::good);
+    let order = file.and_then(|file| {
+        if file.read() {
+            metrics.slots_file_error();
+        }
+        file.good()
+    });
     let sizing = slots::slots(node::read(), Policy { file: order, ..config.policy });
     let recovered = registered.recovered;
     info!(who = %consumer.who(), recovered, slots = sizing.effective, "joined the queue: {sizing}");

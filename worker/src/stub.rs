@@ -1,15 +1,19 @@
 //! Judges nothing: sleeps and answers as the payload says, so that the queue and the daemon can be
-//! driven hard without boxes. The payload is words: `ms=20 steps=3 fail=1 echo=x`.
+//! driven hard without boxes. The payload is words: `ms=20 steps=3 fail=1 echo=x`, or
+//! `when=start` to be answered with the time of the start in nanoseconds.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sandbox::Cancel;
 
 use crate::judging::{Judged, Judging, Phase, Watch, Work};
+
+/// How long it sleeps in one go.
+const SLICE: Duration = Duration::from_millis(50);
 
 /// The stub.
 #[derive(Debug, Default)]
@@ -72,7 +76,8 @@ fn rest(time: Duration, cancel: &Cancel) -> bool {
     let end = Instant::now() + time;
     loop {
         let left = end.saturating_duration_since(Instant::now());
-        let Ok(left) = Timespec::try_from(left) else { return true };
+        // In slices: ppoll(2) that was stopped goes on with the time it had left.
+        let Ok(left) = Timespec::try_from(left.min(SLICE)) else { return true };
         // Interrupted or timed out, the flag and the clock decide.
         let _woken = poll(&mut [PollFd::new(cancel, PollFlags::IN)], Some(&left));
         if cancel.is_cancelled() {
@@ -91,6 +96,10 @@ fn parse(payload: &[u8]) -> Option<Script> {
             ("ms", n) => script.sleep = Duration::from_millis(n.parse().ok()?),
             ("steps", n) => script.steps = n.parse().ok()?,
             ("fail", n) => script.fail = n.parse().ok()?,
+            ("when", "start") => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                script.echo = now.as_nanos().to_string();
+            }
             ("echo", text) => text.clone_into(&mut script.echo),
             _ => return None,
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
-use queue::Place;
+use queue::{Place, Settings};
 use sandbox::Bytes;
 use worker::log::{self, Level};
 use worker::slots::{Policy, Quantity};
@@ -102,6 +102,12 @@ pub(crate) struct Args {
     /// Judges nothing: does what the payload says, for tests of the queue
     #[arg(long, hide = true)]
     stub_judge: bool,
+    /// How long a silent worker keeps its jobs; all processes of a queue have to agree
+    #[arg(long, hide = true, value_name = "TIME", value_parser = units::duration)]
+    lease: Option<Duration>,
+    /// Workers that a job may lose before it is taken for the cause; all have to agree
+    #[arg(long, hide = true, value_name = "N")]
+    crashes: Option<u32>,
     #[command(flatten)]
     machine: Machine,
 }
@@ -162,6 +168,8 @@ fn config(args: Args, why: String) -> Result<worker::Config, Failure> {
         log_format: _,
         log: _,
         stub_judge: _,
+        lease,
+        crashes,
         machine,
     } = args;
     let roots = redis_ca.map(|path| {
@@ -172,6 +180,9 @@ fn config(args: Args, why: String) -> Result<worker::Config, Failure> {
     let place = Place::new(place).context("--place").map_err(Failure::usage)?;
     let fixed = machine.slots.map(std::num::NonZeroUsize::get);
     let policy = Policy { fixed, file: None, allocatable: node_cpu, memory_per_slot };
+    let mut settings = Settings::default();
+    settings.lease = lease.unwrap_or(settings.lease);
+    settings.crashes = crashes.unwrap_or(settings.crashes);
     Ok(worker::Config {
         url: redis,
         queue,
@@ -182,6 +193,7 @@ fn config(args: Args, why: String) -> Result<worker::Config, Failure> {
         slots_file,
         grace,
         patience,
+        settings,
         why,
     })
 }
