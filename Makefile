@@ -32,6 +32,7 @@ bench: ## Print the figures of SPEC.md beside a bare process, from one run
 	$(CARGO) bench --locked -p sandbox --bench overhead
 	$(CARGO) bench --locked -p evalx --bench judge
 	$(CARGO) bench --locked -p queue --bench queue
+	$(CARGO) bench --locked -p evalx --bench worker
 
 deny: ## Licences, advisories and duplicates of the dependencies (needs cargo-deny)
 	cargo deny check

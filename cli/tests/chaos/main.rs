@@ -57,7 +57,8 @@ fn plan() -> Plan {
         limit: Duration::from_secs(if jobs.is_some() { 1800 } else { 120 }),
         worker_kill: Duration::from_millis(500),
         stop: Duration::from_millis(3000),
-        redis_kill: Duration::from_millis(6000),
+        // Loading and the audit take longer with more jobs, and in between there has to be work.
+        redis_kill: Duration::from_secs(if jobs.is_some() { 15 } else { 6 }),
         cut: Duration::from_millis(400),
     }
 }
@@ -128,9 +129,10 @@ fn enqueue(api: &Api, jobs: usize, over: &AtomicBool) -> HashMap<String, String>
 
 /// Most are short, some have steps, a few run for longer than a lease.
 fn job(n: usize) -> Job {
-    let (ms, steps) = match n % 100 {
+    let (ms, steps) = match n % 500 {
+        0..5 if n < 5000 => (1500, 3),
         0 => (1500, 3),
-        1..20 => (10, 2),
+        5..100 => (10, 2),
         _ => (n % 7, 0),
     };
     let payload = format!("ms={ms} steps={steps} echo=r{n}");
