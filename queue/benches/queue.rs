@@ -12,11 +12,15 @@ use tokio::task::JoinSet;
 #[path = "../tests/server/mod.rs"]
 mod server;
 
+mod rivals;
+
+use rivals::Rival;
 use server::TestServer;
 
 const PAYLOAD: usize = 1024;
 const RESULT: usize = 512;
 const BATCH: usize = 16;
+const JOBS: usize = 30_000;
 
 fn main() {
     if std::env::args().any(|arg| arg == "--test") {
@@ -29,7 +33,7 @@ fn main() {
         .expect("a runtime");
     runtime.block_on(async {
         for strict in [false, true] {
-            full_life(strict, 50_000).await;
+            compare(strict, JOBS).await;
         }
         burst().await;
         latency().await;
@@ -74,13 +78,58 @@ async fn cpu(server: &TestServer) -> f64 {
     field("used_cpu_sys:") + field("used_cpu_user:")
 }
 
-/// Enqueue by 100, claim and complete by 16, four of each at once.
-async fn full_life(strict: bool, count: usize) {
+/// What a job costs the server, and how fast they go.
+struct Figures {
+    micros: f64,
+    added: f64,
+    done: f64,
+}
+
+/// Ours and the others, one after the other on the same server.
+async fn compare(strict: bool, count: usize) {
     let server = server(strict);
-    let (start, before) = (Instant::now(), cpu(&server).await);
+    let profile = if strict { "appendfsync always" } else { "no append-only file" };
+    println!("full life of {count} jobs of 1 KiB with results of 512 bytes, {profile}");
+    println!(
+        "{:>10} {:>16} {:>6} {:>12} {:>12}",
+        "", "Redis CPU a job", "ratio", "enqueued/s", "done/s"
+    );
+    let ours = full_life(&server, count).await;
+    let print = |name: &str, Figures { micros, added, done }: &Figures| {
+        let ratio = micros / ours.micros;
+        println!("{name:>10} {micros:>13.0} µs {ratio:>6.1} {added:>12.0} {done:>12.0}");
+    };
+    print("evalX", &ours);
+    for rival in Rival::ALL {
+        match measure(rival, &server, count).await {
+            Ok(figures) => print(rival.name(), &figures),
+            Err(why) => println!("{:>10} skipped: {why}", rival.name()),
+        }
+    }
+}
+
+async fn measure(rival: Rival, server: &TestServer, count: usize) -> Result<Figures, String> {
+    let program = rival.install()?;
+    let client = redis::Client::open(server.url()).expect("an address");
+    let mut connection = client.get_multiplexed_async_connection().await.expect("connects");
+    let () =
+        redis::cmd("FLUSHALL").arg("SYNC").query_async(&mut connection).await.expect("empties");
+    let before = cpu(server).await;
+    let took = Rival::run(&program, &server.folder().join("s"), [count, PAYLOAD, RESULT])?;
+    let count = count as f64;
+    Ok(Figures {
+        micros: (cpu(server).await - before) * 1e6 / count,
+        added: count / took.adding,
+        done: count / took.doing,
+    })
+}
+
+/// Enqueue by 100, claim and complete by 16, four of each at once.
+async fn full_life(server: &TestServer, count: usize) -> Figures {
+    let (start, before) = (Instant::now(), cpu(server).await);
     let mut adding = JoinSet::new();
     for part in jobs(count, 40).chunks(count / 4) {
-        let (store, part) = (connect(&server).await, part.to_vec());
+        let (store, part) = (connect(server).await, part.to_vec());
         adding.spawn(async move {
             for chunk in part.chunks(100) {
                 add(&store, chunk).await;
@@ -88,26 +137,21 @@ async fn full_life(strict: bool, count: usize) {
         });
     }
     adding.join_all().await;
-    let (added, middle) = (start.elapsed(), cpu(&server).await);
+    let added = start.elapsed();
     let mut working = JoinSet::new();
     for n in 0..4 {
-        let store = connect(&server).await;
+        let store = connect(server).await;
         working.spawn(async move { work(store, n).await });
     }
     let done: usize = working.join_all().await.into_iter().sum();
     assert_eq!(done, count);
-    let (all, after) = (start.elapsed(), cpu(&server).await);
-    let each = |seconds: f64| seconds * 1e6 / count as f64;
-    println!(
-        "full life, {}: {:.0} µs of Redis CPU a job (enqueue {:.0}, claim + complete {:.0}), \
-         {:.0} jobs/s enqueued, {:.0} jobs/s done",
-        if strict { "appendfsync always" } else { "no append-only file" },
-        each(after - before),
-        each(middle - before),
-        each(after - middle),
-        count as f64 / added.as_secs_f64(),
-        count as f64 / (all - added).as_secs_f64(),
-    );
+    let (all, after) = (start.elapsed(), cpu(server).await);
+    let count = count as f64;
+    Figures {
+        micros: (after - before) * 1e6 / count,
+        added: count / added.as_secs_f64(),
+        done: count / (all - added).as_secs_f64(),
+    }
 }
 
 async fn work(store: Arc<RedisStore>, n: usize) -> usize {
@@ -178,6 +222,27 @@ async fn latency() {
         times.push(claimed - start);
     }
     print("idle, enqueue to claimed, appendfsync always", times);
+    print("  two writes of the same server bare, one after the other", bare(&server).await);
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    println!("  load average {}", load.split(' ').take(3).collect::<Vec<_>>().join(" "));
+}
+
+/// What cannot be saved: a write answered after its sync, and another one that follows from it.
+async fn bare(server: &TestServer) -> Vec<Duration> {
+    let client = redis::Client::open(server.url()).expect("an address");
+    let mut connection = client.get_multiplexed_async_connection().await.expect("connects");
+    let mut times = Vec::new();
+    for _ in 0..300 {
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(5..25))).await;
+        let start = Instant::now();
+        for key in ["first", "second"] {
+            let mut set = redis::cmd("SET");
+            set.arg(key).arg(&[b'x'; PAYLOAD][..]);
+            let () = set.query_async(&mut connection).await.expect("writes");
+        }
+        times.push(start.elapsed());
+    }
+    times
 }
 
 /// One tenant floods the queue, then ten come with 20 jobs each.
