@@ -28,7 +28,7 @@ check: ## Format and lints, as CI wants them
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
-bench: ## Print the figures of SPEC.md beside a bare process, from one run
+bench: ## Print the figures of SPEC.md beside a bare process and other queues, from one run
 	$(CARGO) bench --locked -p sandbox --bench overhead
 	$(CARGO) bench --locked -p evalx --bench judge
 	$(CARGO) bench --locked -p queue --bench queue
