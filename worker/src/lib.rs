@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod crew;
+mod embedded;
 mod judging;
 mod life;
 pub mod log;
@@ -16,6 +17,7 @@ mod stub;
 mod tasks;
 mod watch;
 
+pub use embedded::{Embedded, embedded};
 pub use judging::{Judged, Judging, Phase, Watch, Work};
 pub use run::{Config, Error, run};
 pub use stub::Stub;

@@ -1,0 +1,60 @@
+//! A worker beside a server in one process, over a store that is there already.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use queue::{Consumer, Lane, Place, Store};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tracing::info;
+
+use crate::crew::{Crew, Superseded};
+use crate::judging::Judging;
+use crate::life::Running;
+use crate::metrics::Metrics;
+use crate::node;
+use crate::run::Error;
+use crate::slots::{self, Policy};
+use crate::watch::follow;
+
+/// How such a worker is set.
+#[derive(Debug)]
+pub struct Embedded {
+    /// Where it runs: no two living ones at the same.
+    pub place: Place,
+    /// How many slots.
+    pub policy: Policy,
+    /// After the first word to stop, how long what runs may go on.
+    pub grace: Duration,
+}
+
+/// Works until told to stop, or until nobody is left who could; a second word ends it at once. It
+/// has no probes of its own and does not listen for signals.
+///
+/// # Errors
+/// When the store gives no answer at the start, or a newer worker has its place.
+pub async fn embedded(
+    store: Arc<dyn Store>,
+    config: Embedded,
+    judging: Arc<dyn Judging>,
+    mut stops: mpsc::Receiver<()>,
+) -> Result<(), Error> {
+    let Embedded { place, policy, grace } = config;
+    let url = || "this process".to_owned();
+    let joining = Consumer::join(store, &place, &Lane::JUDGED).await;
+    let (consumer, _) = joining.map_err(|source| Error::Queue { url: url(), source })?;
+    let sizing = slots::slots(node::read(), policy);
+    info!(who = %consumer.who(), slots = sizing.effective, "joined the queue: {sizing}");
+    let metrics = Arc::new(Metrics::new());
+    let crew = Arc::new(Crew::new(consumer, None, judging, metrics, sizing));
+    crew.resize(sizing, None);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(follow(Arc::clone(&crew), policy, None));
+    let lived = async {
+        let draining = Running::begin(&crew, tasks).work(&mut stops).await?;
+        draining.finish(grace, &mut stops).await?.leave().await;
+        Ok(())
+    };
+    let lived = Box::pin(lived).await;
+    lived.map_err(|Superseded| Error::Superseded { place: place.to_string() })
+}
