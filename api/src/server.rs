@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use crate::access::Access;
 use crate::app::App;
 use crate::router::router;
 
@@ -85,9 +86,7 @@ impl Server {
         open_to_all: bool,
         limits: Limits,
     ) -> Result<Self, Error> {
-        if app.access().is_open() && !address.ip().is_loopback() && !open_to_all {
-            return Err(Error::Open { address });
-        }
+        app.access().may_listen(address, open_to_all)?;
         let listener = TcpListener::bind(address).await;
         let listener = listener.map_err(|source| Error::Listen { address, source })?;
         Ok(Self { app, listener, limits })
@@ -140,6 +139,20 @@ impl Server {
         if timeout(limits.farewell, all).await.is_err() {
             tracing::warn!("requests were cut off at the end");
         }
+    }
+}
+
+impl Access {
+    /// Whether a service with this access may listen there: an open one on this machine only, unless
+    /// that is meant.
+    ///
+    /// # Errors
+    /// When it must not.
+    pub fn may_listen(&self, address: SocketAddr, open_to_all: bool) -> Result<(), Error> {
+        if self.is_open() && !address.ip().is_loopback() && !open_to_all {
+            return Err(Error::Open { address });
+        }
+        Ok(())
     }
 }
 

@@ -104,6 +104,8 @@ struct Batch {
     held: VecDeque<(u32, Job)>,
     /// How many of them are tried at once; fewer after the queue was full.
     chunk: usize,
+    /// How many of them have been taken from what the tenant may send.
+    charged: usize,
     /// When the queue is tried again, and since when it is full.
     full: Option<(Instant, Instant)>,
     ends: Ends,
@@ -159,6 +161,7 @@ impl Batch {
             count: 0,
             held: VecDeque::new(),
             chunk: CHUNK,
+            charged: 0,
             full: None,
             ends,
             pending: HashMap::new(),
@@ -316,9 +319,16 @@ impl Batch {
         let chunk: Vec<Job> =
             self.held.iter().take(self.chunk).map(|(_, job)| job.clone()).collect();
         let ids: Vec<JobId> = chunk.iter().map(|job| job.id.clone()).collect();
-        let taken = match self.app.access().charge(&self.caller, chunk.len()) {
+        // Once for each, however often the queue is full.
+        let uncharged = chunk.len().saturating_sub(self.charged);
+        let charged = match uncharged {
+            0 => Ok(()),
+            more => self.app.access().charge(&self.caller, more),
+        };
+        let taken = match charged {
             Err(error) => Err((AGAIN, Problem::from(error))),
             Ok(()) => {
+                self.charged += uncharged;
                 self.ends.listen(&ids);
                 self.app.enqueue(&chunk).await.map_err(|error| match error {
                     Error::Full { .. } => (AGAIN, error.into()),
@@ -329,6 +339,7 @@ impl Batch {
         match taken {
             Ok(known) => {
                 (self.full, self.chunk) = (None, (self.chunk * 2).min(CHUNK));
+                self.charged -= chunk.len();
                 for (index, job) in self.held.drain(..chunk.len()).collect::<Vec<_>>() {
                     self.queued(index, &job.id, job.lane);
                 }
