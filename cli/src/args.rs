@@ -20,6 +20,7 @@ use crate::verb;
 ///   evalx judge sum.cpp --problem sum.zip        ... against a problem package
 ///   evalx verify problems/*                      every example of these packages
 ///   evalx run hello.py                           just run it, in the sandbox
+///   evalx up                                     serve and judge over HTTP
 ///   evalx worker --redis redis://localhost       judge what is in the shared queue
 #[derive(Debug, Parser)]
 #[command(
@@ -65,6 +66,8 @@ pub(crate) enum Verb {
     Judge(Box<verb::judge::Args>),
     Verify(verb::verify::Args),
     Run(Box<verb::run::Args>),
+    Up(Box<verb::up::Args>),
+    Server(Box<verb::server::Args>),
     Worker(Box<verb::worker::Args>),
     Languages(verb::languages::Args),
     Doctor(verb::doctor::Args),

@@ -26,7 +26,7 @@ pub(crate) enum Exit {
 /// The table of exit codes in `--help` and the man page.
 pub(crate) const HELP: &str = "\
 Exit codes:
-  0    accepted; verify: every verdict is the expected one; worker: told to stop
+  0    accepted; verify: all as expected; up, server, worker: told to stop
   1    judged, and not accepted; verify: a verdict differs
   2    wrong usage or bad input: the message says what and how to mend it
   3    no connection to a server, or one that cannot be used

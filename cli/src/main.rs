@@ -11,6 +11,7 @@ mod limits;
 mod output;
 mod progress;
 mod report;
+mod service;
 mod source;
 mod units;
 mod verb;

@@ -6,6 +6,8 @@ pub(crate) mod judge;
 pub(crate) mod languages;
 pub(crate) mod man;
 pub(crate) mod run;
+pub(crate) mod server;
+pub(crate) mod up;
 pub(crate) mod verify;
 pub(crate) mod worker;
 
@@ -21,6 +23,8 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Verb::Judge(args) => judge::run(&args, voice),
         Verb::Verify(args) => verify::run(&args, voice),
         Verb::Run(args) => run::run(*args, voice),
+        Verb::Up(args) => up::run(&args, voice),
+        Verb::Server(args) => server::run(&args),
         Verb::Worker(args) => worker::run(*args, voice),
         Verb::Languages(args) => languages::run(&args, voice),
         Verb::Doctor(args) => doctor::run(&args, voice),

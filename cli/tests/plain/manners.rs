@@ -5,8 +5,18 @@ use std::process::Stdio;
 
 use crate::scene::Scene;
 
-const VERBS: [&str; 8] =
-    ["judge", "verify", "run", "worker", "languages", "doctor", "completions", "man"];
+const VERBS: [&str; 10] = [
+    "judge",
+    "verify",
+    "run",
+    "up",
+    "server",
+    "worker",
+    "languages",
+    "doctor",
+    "completions",
+    "man",
+];
 
 #[test]
 fn there_is_a_manual_page_for_every_verb_and_one_for_all() {

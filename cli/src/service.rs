@@ -1,0 +1,156 @@
+//! What `evalx server` and `evalx up` have in common: where they listen, who may come in, logging,
+//! signals, and the runtime.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::{Access, App, Installed, Limits, Server};
+use judge::language::Table;
+use queue::Store;
+use sandbox::Bytes;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use worker::log::{self, Level};
+
+use crate::exit::Failure;
+use crate::units;
+
+/// How the service listens and whom it lets in.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Service")]
+pub(crate) struct ServiceArgs {
+    /// Where HTTP is served; port 0 takes a free one
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "EVALX_LISTEN",
+        hide_env_values = true,
+        default_value = "127.0.0.1:2358"
+    )]
+    listen: SocketAddr,
+    /// A file of tokens: who may do what; read again when it changes [default: everybody on this
+    /// machine may do everything]
+    #[arg(long, value_name = "FILE", env = "EVALX_TOKENS", hide_env_values = true)]
+    tokens: Option<PathBuf>,
+    /// Let everybody who reaches the address in, without tokens
+    #[arg(long, env = "EVALX_OPEN_TO_ALL", hide_env_values = true, conflicts_with = "tokens")]
+    open_to_all: bool,
+    /// A web page's origin that may call from browsers; * is every page
+    #[arg(
+        long,
+        value_name = "ORIGIN",
+        env = "EVALX_CORS",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    cors: Vec<String>,
+    /// The largest request that is no stream
+    #[arg(long, value_name = "SIZE", env = "EVALX_BODY_LIMIT", hide_env_values = true,
+          default_value = "16MiB", value_parser = units::bytes)]
+    body_limit: Bytes,
+    /// Submissions of one batch
+    #[arg(
+        long,
+        value_name = "N",
+        env = "EVALX_BATCH_LIMIT",
+        hide_env_values = true,
+        default_value_t = 10_000
+    )]
+    batch_limit: usize,
+    /// The longest time an answer is held back until there is a result
+    #[arg(long, value_name = "TIME", env = "EVALX_LONGEST_WAIT", hide_env_values = true,
+          default_value = "60s", value_parser = units::duration)]
+    longest_wait: Duration,
+    /// Submissions that may wait; more are told to come back
+    #[arg(
+        long,
+        value_name = "N",
+        env = "EVALX_QUEUE_DEPTH",
+        hide_env_values = true,
+        default_value_t = 100_000
+    )]
+    queue_depth: u64,
+    /// How log lines on standard error look
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "EVALX_LOG_FORMAT",
+        hide_env_values = true,
+        default_value = "human"
+    )]
+    log_format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Human,
+    /// One object a line
+    Json,
+}
+
+impl ServiceArgs {
+    /// Starts logging.
+    pub(crate) fn log(&self, level: Level) {
+        let format = match self.log_format {
+            LogFormat::Human => log::Format::Human,
+            LogFormat::Json => log::Format::Json,
+        };
+        log::init(format, level);
+    }
+
+    /// The queue's numbers.
+    pub(crate) fn settings(&self) -> queue::Settings {
+        queue::Settings { depth: self.queue_depth, ..queue::Settings::default() }
+    }
+
+    /// Who may come in. Read before anything is started, since it may be wrong.
+    pub(crate) fn access(&self) -> Result<Access, Failure> {
+        let access = Access::of(self.tokens.as_deref(), !self.open_to_all);
+        let access = access.map_err(Failure::usage)?;
+        access.may_listen(self.listen, self.open_to_all).map_err(Failure::usage)?;
+        Ok(access)
+    }
+
+    /// Listens.
+    pub(crate) async fn bind(
+        &self,
+        store: Arc<dyn Store>,
+        table: Arc<Table>,
+        installed: Option<Vec<Installed>>,
+        access: Access,
+        limits: Limits,
+    ) -> Result<Server, Failure> {
+        let config = api::Config {
+            body_limit: usize::try_from(self.body_limit.0).unwrap_or(usize::MAX),
+            batch_limit: self.batch_limit,
+            longest_wait: self.longest_wait,
+            origins: self.cors.clone(),
+            ..api::Config::default()
+        };
+        let app = App::new(store, table, installed, access, config);
+        let bound = Server::bind(app, self.listen, self.open_to_all, limits).await;
+        bound.map_err(Failure::usage)
+    }
+}
+
+/// A runtime for a service.
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
+    let built = Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    built.map_err(Failure::judge)
+}
+
+/// Returns at SIGTERM or Ctrl-C.
+pub(crate) fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,183 @@
+//! `evalx up` with its real judge, on whatever engine this machine has, over HTTP. Needs root: as a
+//! plain user every case is skipped, and with `CI=true` a skip is a failure.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "../scene/mod.rs"]
+#[allow(dead_code, reason = "shared with the other targets")]
+mod scene;
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, ExitCode};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use rustix::process::{Pid, Signal, kill_process};
+use scene::{Done, Scene};
+use serde_json::{Value, json};
+
+type Case = (&'static str, fn());
+
+const CASES: [Case; 4] = [
+    ("up is ready in a second, judges over http and leaves nothing", judges_and_leaves_nothing),
+    ("a batch in three languages comes back line by line", a_batch_in_three_languages),
+    ("the tests of a submission are told one by one", tests_are_told_one_by_one),
+    ("ctrl-c ends it though a program runs", ctrl_c_ends_it_though_a_program_runs),
+];
+
+const SUM: &str = "#include <stdio.h>\n\
+    int main() { int a, b; scanf(\"%d %d\", &a, &b); printf(\"%d\\n\", a + b); }\n";
+
+fn main() -> ExitCode {
+    let args = Arguments::from_args();
+    let root = rustix::process::geteuid().is_root();
+    let strict = std::env::var_os("CI").is_some_and(|ci| ci == "true");
+    let trials = CASES.map(|(name, case)| {
+        let run = move || match root {
+            true => {
+                case();
+                Ok(())
+            }
+            false => Err(Failed::from("needs root, and with CI=true nothing is skipped")),
+        };
+        let skipped = !root && !strict;
+        Trial::test(name, run)
+            .with_kind(if skipped { "skipped: needs root" } else { "" })
+            .with_ignored_flag(skipped)
+    });
+    libtest_mimic::run(&args, trials.into()).exit_code()
+}
+
+/// An `evalx up` on a port of its own.
+struct Up {
+    scene: Scene,
+    child: Child,
+    address: String,
+    ready: Duration,
+}
+
+impl Up {
+    fn start() -> Self {
+        let scene = Scene::new();
+        let begun = Instant::now();
+        let mut child = scene.start(&["up", "--listen", "127.0.0.1:0", "--slots", "2"]);
+        let mut line = String::new();
+        // The rest of its output is nothing.
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("http://").unwrap_or_default().to_owned();
+        assert!(!address.is_empty(), "{}", scene_error(&mut child));
+        Self { scene, child, address, ready: begun.elapsed() }
+    }
+
+    /// HTTP/1.0: the answer ends with the connection.
+    fn ask(&self, head: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let length = body.len();
+        write!(stream, "{head} HTTP/1.0\r\ncontent-length: {length}\r\n").unwrap();
+        let kind = if head.contains("batch") { "x-ndjson" } else { "json" };
+        write!(stream, "content-type: application/{kind}\r\n\r\n{body}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    fn judge(&self, submission: &Value) -> Value {
+        let (status, body) = self.ask("POST /v1/submissions?wait=60", &submission.to_string());
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    fn stop(self, signal: Signal) -> Done {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+        self.scene.finish(self.child)
+    }
+}
+
+fn scene_error(child: &mut Child) -> String {
+    let mut text = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    text
+}
+
+fn sums(count: usize) -> Value {
+    json!({"language": "c", "source": SUM,
+        "tests": vec![json!({"input": "1 2\n", "answer": "3\n"}); count]})
+}
+
+fn judges_and_leaves_nothing() {
+    let up = Up::start();
+    assert!(up.ready < Duration::from_secs(1), "ready after {:?}", up.ready);
+    let json = up.judge(&sums(20));
+    assert_eq!(json["report"]["verdict"], "AC", "{json}");
+    assert_eq!(json["report"]["tests"].as_array().unwrap().len(), 20);
+    let broken = json!({"language": "c", "source": "int main( {"});
+    assert_eq!(up.judge(&broken)["report"]["verdict"], "CE");
+    let languages: Value = serde_json::from_str(&up.ask("GET /v1/languages", "").1).unwrap();
+    let c = languages.as_array().unwrap().iter().find(|l| l["id"] == "c").unwrap();
+    assert_eq!(c["available"], true);
+    let Done { code, stdout: _, stderr, left } = up.stop(Signal::TERM);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.lines().all(|line| line.starts_with("evalx: evalX is up")), "{stderr}");
+    assert!(left.is_empty(), "left behind: {left:?}");
+}
+
+fn a_batch_in_three_languages() {
+    let up = Up::start();
+    let plain = |language: &str, source: &str| {
+        json!({"language": language, "source": source,
+            "tests": [{"input": "", "answer": "3"}]})
+    };
+    let batch = [
+        plain("python3", "print(3)"),
+        plain("bash", "echo 4"),
+        plain("c", "int main() { __builtin_printf(\"3\"); }"),
+    ];
+    let text = batch.map(|submission| format!("{submission}\n")).concat();
+    let (status, body) = up.ask("POST /v1/submissions:batch", &text);
+    assert_eq!(status, 200);
+    let mut verdicts: Vec<(u64, String)> = body
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|line| line["submission"]["status"] == "finished")
+        .map(|line| {
+            let verdict = line["submission"]["report"]["verdict"].as_str().unwrap().to_owned();
+            (line["index"].as_u64().unwrap(), verdict)
+        })
+        .collect();
+    verdicts.sort();
+    assert_eq!(verdicts, [(0, "AC".into()), (1, "WA".into()), (2, "AC".into())], "{body}");
+    assert_eq!(up.stop(Signal::TERM).code, Some(0));
+}
+
+fn tests_are_told_one_by_one() {
+    let up = Up::start();
+    let (_, body) = up.ask("POST /v1/submissions", &sums(5).to_string());
+    let id = serde_json::from_str::<Value>(&body).unwrap()["id"].as_str().unwrap().to_owned();
+    let (status, events) = up.ask(&format!("GET /v1/submissions/{id}/events"), "");
+    assert_eq!(status, 200);
+    assert_eq!(events.matches("event: end\n").count(), 1, "{events}");
+    assert!(events.matches("event: test\n").count() <= 5, "{events}");
+    assert_eq!(up.stop(Signal::TERM).code, Some(0));
+}
+
+fn ctrl_c_ends_it_though_a_program_runs() {
+    let up = Up::start();
+    let waits = json!({"language": "c", "source": "#include <unistd.h>\nint main() { pause(); }",
+        "tests": [{"input": ""}], "limits": {"wall_ms": 60000}});
+    let (_, body) = up.ask("POST /v1/submissions", &waits.to_string());
+    let id = serde_json::from_str::<Value>(&body).unwrap()["id"].as_str().unwrap().to_owned();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !up.ask(&format!("GET /v1/submissions/{id}"), "").1.contains("\"running\"") {
+        assert!(Instant::now() < deadline);
+        scene::pause();
+    }
+    let begun = Instant::now();
+    let done = up.stop(Signal::INT);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(done.left.is_empty(), "left behind: {:?}", done.left);
+}
