@@ -23,7 +23,7 @@ fn a_job_is_judged_and_its_steps_and_result_are_visible() {
 }
 
 #[test]
-fn it_never_holds_more_jobs_than_it_has_slots() {
+fn it_judges_no_more_jobs_at_once_than_it_has_slots() {
     let server = TestServer::start(&[]);
     let (api, worker) = (Api::of(&server), Worker::start(&server.url(), "one", &["--slots", "1"]));
     let ids: Vec<_> = (0..6).map(|n| api.enqueue(format!("ms=150 echo={n}"))).collect();
