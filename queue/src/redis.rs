@@ -19,6 +19,7 @@
 //! | `d`, `dl` | sorted set | delayed ids by due time; dead letters by time |
 //! | `b:BATCH`, `bj:BATCH` | hash, list | a batch's numbers; its ids |
 //! | `c`, `m` | hash | counters; layout, run id of the server, clock |
+//! | `at` | string | somebody audits; it expires |
 //! | `ev` | stream | the event log |
 //! | `wake`, `news` | channel | hints: to workers, and that the event log has grown |
 
@@ -168,7 +169,7 @@ impl RedisStore {
     ///
     /// A server that was started since it was seen last gets its append-only file rewritten and
     /// the queue audited: a file torn by a power cut would let a script count as half done after
-    /// the next restart.
+    /// the next restart. One of those who connect audits, the others go on meanwhile.
     ///
     /// # Errors
     /// When there is no usable server, or a newer version has written the queue.
@@ -193,9 +194,7 @@ impl RedisStore {
     async fn open(address: Address, name: &str, settings: Settings) -> Result<Self, store::Error> {
         let store = Self::new(address, name, settings, SERVER_CLOCK)?;
         store.live().await?;
-        if store.audit_due().await? {
-            audit::run(&store).await?;
-        }
+        audit::run_if_due(&store).await?;
         Ok(store)
     }
 
@@ -248,13 +247,6 @@ impl RedisStore {
     async fn subscribe_to_news(&self) -> Result<(), Error> {
         let subscribed = self.live().await?.subscribe_to_news(self.link.signals()).await;
         subscribed.map_err(|source| Error::command("subscribe", source))
-    }
-
-    async fn audit_due(&self) -> Result<bool, Error> {
-        let mut pipe = redis::pipe();
-        pipe.cmd("HEXISTS").arg(self.key("m")).arg("audit");
-        let (due,): (bool,) = self.pipe("audit", &pipe).await?;
-        Ok(due)
     }
 
     fn key(&self, name: &str) -> String {

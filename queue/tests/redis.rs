@@ -176,6 +176,39 @@ async fn audit_mends_what_is_broken_by_hand() {
 }
 
 #[tokio::test]
+async fn a_fleet_that_meets_a_restarted_server_audits_once() {
+    let mut server = TestServer::strict();
+    let store = connect(&server).await;
+    let jobs: Vec<Job> = (0..2000).map(|n| job(format!("{n}"))).collect();
+    store.enqueue(&jobs).await.unwrap();
+    server.kill();
+    server.restart();
+    let one = || connect(&server);
+    let fleet = tokio::join!(one(), one(), one(), one(), one(), one());
+    let scans = calls(&server, "scan").await;
+    assert!(scans > 0, "nobody audited");
+    store.audit().await.unwrap();
+    let once = calls(&server, "scan").await - scans;
+    assert_eq!(scans, once, "read {} times", scans / once);
+    // Who audits and dies leaves it to the next.
+    let _: u64 = command(&server, &["HSET", "jq:{q}:m", "audit", "1"]).await;
+    let _: String = command(&server, &["SET", "jq:{q}:at", "1", "PX", "100"]).await;
+    let audited = || async {
+        fleet.0.reap(None).await.unwrap();
+        let due: u64 = command(&server, &["HEXISTS", "jq:{q}:m", "audit"]).await;
+        (due == 0).then_some(())
+    };
+    until(audited).await;
+}
+
+/// How often the server was given a command since it started.
+async fn calls(server: &TestServer, name: &str) -> u64 {
+    let stats: String = command(server, &["INFO", "commandstats"]).await;
+    let line = stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{name}:calls=")));
+    line.and_then(|line| line.split(',').next()?.parse().ok()).unwrap_or(0)
+}
+
+#[tokio::test]
 async fn a_server_out_of_memory_takes_results_but_no_jobs() {
     let server = TestServer::start(&[]);
     let store = connect(&server).await;

@@ -41,6 +41,9 @@ struct Plan {
     cut: Duration,
 }
 
+/// Between two lines on how far it is: the long form takes minutes.
+const SAY: Duration = Duration::from_secs(10);
+
 /// What was done.
 #[derive(Debug, Default)]
 struct Done {
@@ -195,6 +198,7 @@ fn rampage(
     let now = Instant::now();
     let mut due = [now + plan.worker_kill, now + plan.stop, now + plan.redis_kill, now + plan.cut];
     let mut stopped: Option<(usize, Instant)> = None;
+    let mut say = now + SAY;
     while ended.load(Ordering::Relaxed) < plan.jobs {
         assert!(begin.elapsed() < plan.limit, "{done:?}, {ended:?} ended");
         pause();
@@ -229,6 +233,10 @@ fn rampage(
         if due[3] <= now {
             done.cuts += usize::from(proxy.lose_a_reply());
             due[3] = now + plan.cut;
+        }
+        if say <= now {
+            eprintln!("{:?}: {ended:?} of {} ended, {done:?}", begin.elapsed(), plan.jobs);
+            say = now + SAY;
         }
     }
     if let Some((place, _)) = stopped {

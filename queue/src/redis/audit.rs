@@ -2,11 +2,13 @@
 //! one piece with the repair, at whatever does not agree.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, RedisResult, pipe};
 
 use super::{Error, RedisStore};
+use crate::settings::millis;
 use crate::store;
 use crate::view::Audit;
 
@@ -14,6 +16,8 @@ use crate::view::Audit;
 const STEP: usize = 500;
 /// Ids that one repair looks at.
 const MENDS: usize = 100;
+/// How long an auditor that is not heard of keeps others from auditing. A step takes milliseconds.
+const TURN: Duration = Duration::from_secs(5);
 /// Counters that only grow: while none does, nothing happens.
 const GROWING: [&str; 10] = ["in", "cl", "f", "x", "c", "re", "ba", "ex", "fo", "au"];
 
@@ -37,6 +41,22 @@ struct Count {
     tenants: HashMap<String, (u64, u64)>,
 }
 
+/// Audits when it is due and nobody else does. One is enough, and a fleet that starts all at once
+/// after the server would otherwise read everything as many times as it has members, which keeps
+/// the server from its work for longer than many of them wait.
+pub(super) async fn run_if_due(store: &RedisStore) -> Result<Option<Audit>, store::Error> {
+    let mut due = pipe();
+    due.cmd("HEXISTS").arg(store.key("m")).arg("audit");
+    let (due,): (bool,) = store.pipe("audit", &due).await?;
+    if !due {
+        return Ok(None);
+    }
+    let mut turn = pipe();
+    let turn = turn.cmd("SET").arg(store.key("at")).arg("1").arg("NX");
+    let (ours,): (bool,) = store.pipe("audit", turn.arg("PX").arg(millis(TURN))).await?;
+    if ours { run(store).await.map(Some) } else { Ok(None) }
+}
+
 pub(super) async fn run(store: &RedisStore) -> Result<Audit, store::Error> {
     let live = store.live().await?;
     let mut connection = live.connection();
@@ -54,14 +74,11 @@ async fn audit(store: &RedisStore, connection: &mut MultiplexedConnection) -> Re
     // SCAN may show a key twice.
     let mut known = HashSet::new();
     loop {
-        let (next, keys): (u64, Vec<String>) = redis::cmd("SCAN")
-            .arg(cursor)
-            .arg("MATCH")
-            .arg(format!("{prefix}j:*"))
-            .arg("COUNT")
-            .arg(STEP)
-            .query_async(connection)
-            .await?;
+        let mut step = pipe();
+        step.cmd("SCAN").arg(cursor).arg("MATCH").arg(format!("{prefix}j:*"));
+        step.arg("COUNT").arg(STEP);
+        step.cmd("PEXPIRE").arg(format!("{prefix}at")).arg(millis(TURN)).ignore();
+        let ((next, keys),): ((u64, Vec<String>),) = step.query_async(connection).await?;
         let strip = |key: &String| key.strip_prefix(prefix)?.strip_prefix("j:").map(str::to_owned);
         let mut ids: Vec<String> = keys.iter().filter_map(strip).collect();
         ids.retain(|id| known.insert(id.clone()));
@@ -88,8 +105,10 @@ async fn audit(store: &RedisStore, connection: &mut MultiplexedConnection) -> Re
         repairs += wrong;
         counted = compared;
     }
-    let () =
-        redis::cmd("HDEL").arg(format!("{prefix}m")).arg("audit").query_async(connection).await?;
+    let mut end = pipe();
+    end.cmd("HDEL").arg(format!("{prefix}m")).arg("audit").ignore();
+    end.cmd("DEL").arg(format!("{prefix}at")).ignore();
+    let () = end.query_async(connection).await?;
     Ok(Audit { jobs, repairs, counted })
 }
 

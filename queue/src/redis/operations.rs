@@ -105,7 +105,7 @@ impl Store for RedisStore {
         invocation.arg(gone.map_or("", Incarnation::as_str));
         let (reaped, audit): (u64, u8) = self.call("reap", &invocation).await?;
         if audit == 1 {
-            audit::run(self).await?;
+            audit::run_if_due(self).await?;
         }
         Ok(reaped)
     }

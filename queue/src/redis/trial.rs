@@ -42,9 +42,7 @@ async fn connect(url: &str, settings: Settings, make: Make) -> Arc<RedisStore> {
     store.scripts = scripts;
     // As a service that waits for its server.
     until(async || store.live().await.ok()).await;
-    if store.audit_due().await.unwrap_or(false) {
-        audit::run(&store).await.unwrap();
-    }
+    audit::run_if_due(&store).await.unwrap();
     Arc::new(store)
 }
 

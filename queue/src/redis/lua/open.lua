@@ -7,4 +7,6 @@ if v[1] and tonumber(v[1]) > tonumber(ARGV[1]) then return { 0, tonumber(v[1]) }
 if v[1] ~= ARGV[1] then call('HSET', P..'m', 'v', ARGV[1]) end
 if v[2] == ARGV[2] then return { 1, 0 } end
 call('HSET', P..'m', 'audit', '1')
+-- Who audited before the restart does not any more.
+call('DEL', P..'at')
 return { 1, 1 }
