@@ -2,9 +2,7 @@
 //! every case is skipped, and with `CI=true` a skip is a failure.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,8 +11,11 @@ use queue::redis::Error as RedisError;
 use queue::view::Stage;
 use queue::{Consumer, Error, Job, JobId, Lane, Outcome, Place, RedisStore, Settings, Store};
 
+#[path = "server/disk.rs"]
+mod disk;
 mod server;
 
+use disk::Disk;
 use server::TestServer;
 
 type Case = (&'static str, fn());
@@ -44,69 +45,9 @@ fn main() -> ExitCode {
     libtest_mimic::run(&args, trials.into()).exit_code()
 }
 
-/// A small tmpfs in a mount namespace of its own, which lives as long as the process in it.
-struct Disk {
-    holder: Child,
-    path: PathBuf,
-}
-
-impl Disk {
-    #[expect(clippy::disallowed_methods, reason = "no guest: holds the namespace of this test")]
-    fn mount(path: PathBuf) -> Self {
-        std::fs::create_dir(&path).unwrap();
-        let script = "mount -t tmpfs -o size=4m none \"$0\" && echo mounted && exec cat";
-        let mut holder = Command::new("unshare")
-            .args(["--mount", "--propagation", "private", "sh", "-c", script])
-            .arg(&path)
-            // Ends with this process, whose end of the pipe closes.
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("unshare is needed: apt-get install util-linux");
-        let mut line = String::new();
-        BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "mounted\n", "no tmpfs can be mounted here");
-        Self { holder, path }
-    }
-
-    fn namespace(&self) -> String {
-        format!("--mount=/proc/{}/ns/mnt", self.holder.id())
-    }
-
-    /// A file that takes all the space, as seen from outside.
-    fn ballast(&self) -> PathBuf {
-        let inside = self.path.strip_prefix("/").unwrap().join("ballast");
-        Path::new("/proc").join(self.holder.id().to_string()).join("root").join(inside)
-    }
-
-    fn fill(&self) {
-        let mut file = std::fs::File::create(self.ballast()).unwrap();
-        let error = loop {
-            if let Err(error) = file.write_all(&[0; 4096]) {
-                break error;
-            }
-        };
-        assert_eq!(error.kind(), std::io::ErrorKind::StorageFull, "{error}");
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        drop(self.holder.kill());
-        drop(self.holder.wait());
-    }
-}
-
 /// A server on a small disk.
 fn start(fsync: &str) -> (Disk, TestServer) {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    let (disk, socket) = (Disk::mount(data.clone()), folder.path().join("s"));
-    let (data, socket) = (data.to_str().unwrap(), socket.to_str().unwrap());
-    let arguments =
-        ["--dir", data, "--unixsocket", socket, "--appendonly", "yes", "--appendfsync", fsync];
-    let server = TestServer::launched(folder, &["nsenter", &disk.namespace()], &arguments);
-    (disk, server)
+    Disk::with_server(4 << 20, fsync)
 }
 
 fn on_runtime(future: impl Future<Output = ()>) {
@@ -186,7 +127,7 @@ fn always() {
             }
             server.restart();
         }
-        std::fs::remove_file(disk.ballast()).unwrap();
+        disk.free();
         if server.has_ended() {
             server.restart();
         }
@@ -211,7 +152,7 @@ fn everysec() {
         let Error::Redis(RedisError::Command { source, .. }) = &error else { panic!("{error:?}") };
         assert_eq!(source.code(), Some("MISCONF"), "{error:?}");
         assert!(source.to_string().contains("No space left on device"), "{source}");
-        std::fs::remove_file(disk.ballast()).unwrap();
+        disk.free();
         for _ in 0..20 {
             add(&store, &mut accepted).await;
         }

@@ -4,12 +4,15 @@
 #![expect(clippy::print_stderr, reason = "what happened, and the worker's log when a test fails")]
 
 mod check;
+#[path = "../../../queue/tests/server/disk.rs"]
+mod disk;
 #[path = "../worker/fleet.rs"]
 #[allow(dead_code, reason = "shared with other targets")]
 mod fleet;
 mod proxy;
 #[path = "../../../queue/tests/server/mod.rs"]
 mod server;
+mod starve;
 
 use std::collections::HashMap;
 use std::fs;
@@ -24,11 +27,12 @@ use check::{Evidence, Faults};
 use fleet::{Api, Worker, pause, until};
 use proxy::Proxy;
 use server::TestServer;
+use starve::Patient;
 
 /// Shorter than in earnest, so that more of it passes in a minute.
 const LEASE: &str = "1s";
 /// Longer than the lease, so that a stopped worker comes back to jobs of others.
-const STOP: Duration = Duration::from_millis(2500);
+const STOP: Duration = Duration::from_millis(1800);
 const WORKERS: usize = 6;
 
 /// How much chaos there is.
@@ -39,6 +43,8 @@ struct Plan {
     stop: Duration,
     redis_kill: Duration,
     cut: Duration,
+    /// Memory or disk runs out.
+    starve: Duration,
 }
 
 /// Between two lines on how far it is: the long form takes minutes.
@@ -51,6 +57,8 @@ struct Done {
     redis_kills: usize,
     stops: usize,
     cuts: usize,
+    full_memories: usize,
+    full_disks: usize,
 }
 
 fn plan() -> Plan {
@@ -59,26 +67,30 @@ fn plan() -> Plan {
         jobs: jobs.unwrap_or(4000),
         limit: Duration::from_secs(if jobs.is_some() { 1800 } else { 120 }),
         worker_kill: Duration::from_millis(500),
-        stop: Duration::from_millis(3000),
+        stop: Duration::from_millis(2000),
         // Loading and the audit take longer with more jobs, and in between there has to be work.
-        redis_kill: Duration::from_secs(if jobs.is_some() { 15 } else { 6 }),
+        redis_kill: Duration::from_secs(if jobs.is_some() { 12 } else { 6 }),
         cut: Duration::from_millis(400),
+        starve: Duration::from_secs(if jobs.is_some() { 7 } else { 2 }),
     }
 }
 
 #[test]
 fn nothing_is_lost_seen_twice_or_mixed_up() {
     let plan = plan();
-    let mut server = TestServer::strict();
-    let api = Api::of(&server);
-    let proxy = Proxy::before(&server.folder().join("s"));
+    let mut patient = Patient::new();
+    let api = Api::of(&patient.server);
+    let proxy = Proxy::before(&patient.server.folder().join("s"));
     let (start, mut evidence) = (Instant::now(), Evidence::default());
     let (over, ended) = (AtomicBool::new(false), AtomicUsize::new(0));
     let (done, logs) = std::thread::scope(|scope| {
         let client = scope.spawn(|| enqueue(&api, plan.jobs, &over));
         let follower = scope.spawn(|| follow(&api, &over, &ended));
-        let (done, logs) = rampage(&plan, &mut server, &proxy, &ended);
+        // However it ends: the others would wait for ever.
+        let rampage = || rampage(&plan, &mut patient, &proxy, &ended);
+        let rampaged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(rampage));
         over.store(true, Ordering::Relaxed);
+        let (done, logs) = rampaged.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         evidence.acknowledged = client.join().unwrap();
         (evidence.ends, evidence.steps) = follower.join().unwrap();
         (done, logs)
@@ -102,6 +114,8 @@ fn nothing_is_lost_seen_twice_or_mixed_up() {
     assert_eq!(audit.repairs, 0, "{audit:?}");
     // The control: this judgement does see what the tokens prevent.
     assert!(unfenced.twice > 0, "the chaos was too mild: no worker came back too late");
+    assert!(done.full_memories > 0, "{done:?}");
+    assert!(done.full_disks > 0 || !patient.has_disk(), "{done:?}");
     if plan.jobs >= 100_000 {
         assert!(done.worker_kills >= 100 && done.redis_kills >= 10, "{done:?}");
     }
@@ -118,6 +132,7 @@ fn enqueue(api: &Api, jobs: usize, over: &AtomicBool) -> HashMap<String, String>
             match api.wait(api.store.enqueue(&chunk)) {
                 Ok(Enqueued::Accepted { .. }) => break,
                 Ok(Enqueued::Full(full)) => std::thread::park_timeout(full.retry_after),
+                Err(_) if over.load(Ordering::Relaxed) => return acknowledged,
                 Err(_) => pause(),
             }
         }
@@ -152,6 +167,9 @@ fn follow(api: &Api, over: &AtomicBool, ended: &AtomicUsize) -> Seen {
     loop {
         let last = over.load(Ordering::Relaxed);
         let Ok(entries) = api.wait(api.store.events(&cursor, 1000)) else {
+            if last {
+                return (ends, steps);
+            }
             pause();
             continue;
         };
@@ -189,14 +207,16 @@ fn worker(proxy: &Proxy, place: usize) -> Worker {
 /// Kills, stops and cuts until all jobs have ended; gives what was done, and the workers' logs.
 fn rampage(
     plan: &Plan,
-    server: &mut TestServer,
+    patient: &mut Patient,
     proxy: &Proxy,
     ended: &AtomicUsize,
 ) -> (Done, Vec<String>) {
     let mut fleet: Vec<_> = (0..WORKERS).map(|place| worker(proxy, place)).collect();
     let (mut done, mut logs, begin) = (Done::default(), Vec::new(), Instant::now());
+    let mut born = [begin; WORKERS];
     let now = Instant::now();
-    let mut due = [now + plan.worker_kill, now + plan.stop, now + plan.redis_kill, now + plan.cut];
+    let first = [plan.worker_kill, plan.stop, plan.redis_kill, plan.cut, plan.starve];
+    let mut due = first.map(|after| now + after);
     let mut stopped: Option<(usize, Instant)> = None;
     let mut say = now + SAY;
     while ended.load(Ordering::Relaxed) < plan.jobs {
@@ -213,26 +233,31 @@ fn rampage(
                 fleet[place].kill();
                 logs.push(fleet[place].log());
                 fleet[place] = worker(proxy, place);
+                born[place] = now;
                 done.worker_kills += 1;
             }
             due[0] = now + plan.worker_kill;
         }
         if due[1] <= now && stopped.is_none() {
-            let place = fastrand::usize(..WORKERS);
+            // The oldest: one that starts holds nothing yet that could come back too late.
+            let place = (0..WORKERS).min_by_key(|place| born[*place]).unwrap_or(0);
             fleet[place].signal(Signal::STOP);
             stopped = Some((place, now + STOP));
             done.stops += 1;
             due[1] = now + plan.stop;
         }
         if due[2] <= now {
-            server.kill();
-            server.restart();
+            patient.kill();
             done.redis_kills += 1;
             due[2] = Instant::now() + plan.redis_kill;
         }
         if due[3] <= now {
             done.cuts += usize::from(proxy.lose_a_reply());
             due[3] = now + plan.cut;
+        }
+        if due[4] <= now {
+            patient.starve(&mut done);
+            due[4] = Instant::now() + plan.starve;
         }
         if say <= now {
             eprintln!("{:?}: {ended:?} of {} ended, {done:?}", begin.elapsed(), plan.jobs);
@@ -243,6 +268,8 @@ fn rampage(
         fleet[place].signal(Signal::CONT);
     }
     for worker in &mut fleet {
+        // One that was started just now does not listen to signals yet.
+        worker.until_ready();
         worker.term();
         assert_eq!(worker.code(), Some(0), "{}", worker.log());
         logs.push(worker.log());

@@ -1,6 +1,7 @@
 //! For tests and benches: a redis-server of their own, in a folder of its own, on a Unix socket.
 //! It ends with its value.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -81,6 +82,14 @@ impl TestServer {
         self.wait_until_ready();
     }
 
+    /// Mends an append-only file that was torn more than once, which Redis 7.0 refuses to load, and
+    /// starts it again.
+    #[allow(dead_code, reason = "not every target that includes this file needs it")]
+    pub(crate) fn mend_and_restart(&mut self, manifest: &Path) {
+        mend(self.folder.path(), &self.launcher, manifest);
+        self.restart();
+    }
+
     /// Whether it has ended by itself.
     #[allow(dead_code, reason = "not every target that includes this file needs it")]
     pub(crate) fn has_ended(&mut self) -> bool {
@@ -118,6 +127,25 @@ impl Drop for TestServer {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "no guest: the tool of the server")]
+fn mend(folder: &Path, launcher: &[String], manifest: &Path) {
+    let tool = ["redis-check-aof", "--fix"].map(str::to_owned);
+    let mut words = launcher.iter().chain(&tool);
+    let mut child = Command::new(words.next().expect("there is the tool at least"))
+        .args(words)
+        .arg(manifest)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("redis-check-aof comes with redis-server");
+    // It asks whether it may cut the file; a sound file is not asked about.
+    let _answered = child.stdin.take().map(|mut stdin| stdin.write_all(b"y\n"));
+    let told = child.wait_with_output().expect("a child of ours can be waited for");
+    assert!(told.status.success(), "redis-check-aof cannot mend its file: {told:?}");
 }
 
 fn spawn(folder: &Path, launcher: &[String], arguments: &[String]) -> Child {
