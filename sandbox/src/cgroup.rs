@@ -111,20 +111,6 @@ pub enum Error {
     },
 }
 
-/// For a command that will make an engine soon, while it still reads its input. On v1 the first move
-/// of a process between groups waits until every CPU has passed a quiet point, 5 to 15 ms; those
-/// that follow within some milliseconds do not (kernel/rcu/sync.c). So this process "moves" to
-/// where it is already, beside what the caller does, and the slots' agents find the way clear.
-/// Changes nothing, and what fails here fails again, with its reason, where it matters.
-pub fn hasten() {
-    let hasten = || match discover(Path::new("/proc/self")) {
-        Ok(Discovery::V1 { memory, .. }) => fs::write(memory.join("cgroup.procs"), "0").ok(),
-        Ok(Discovery::V2 { .. }) | Err(_) => None,
-    };
-    // Nobody waits for it: the move that does matter waits in the kernel.
-    let _helper = std::thread::Builder::new().name("hasten".to_owned()).spawn(hasten);
-}
-
 /// The folder of this process in the hierarchies; removed with everything in it on drop.
 #[derive(Debug)]
 pub struct Tree(Kind);
@@ -150,7 +136,11 @@ enum GroupKind {
 pub enum Entry<'a> {
     /// v2: the first process is born here with `CLONE_INTO_CGROUP`; nothing ever migrates.
     Born(BorrowedFd<'a>),
-    /// v1: a process writes `0` to each of these files; its children are born here.
+    /// v1: a process of one thread writes `0` to each of these files; its children are born here.
+    /// They are the `tasks` of the group: a thread that moves itself takes no lock that would wait
+    /// until every CPU has passed a quiet point, as a process that is moved through
+    /// `cgroup.procs` does for 5 to 15 ms (kernel/cgroup/cgroup.c, `cgroup_procs_write_start`,
+    /// Linux 5.5).
     Joined(Vec<PathBuf>),
 }
 
@@ -204,7 +194,7 @@ impl Group {
     pub fn entry(&self) -> Entry<'_> {
         match &self.0 {
             GroupKind::V2(g) => Entry::Born(g.dir()),
-            GroupKind::V1(g) => Entry::Joined(g.procs_files()),
+            GroupKind::V1(g) => Entry::Joined(g.tasks_files()),
         }
     }
 

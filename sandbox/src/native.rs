@@ -1,6 +1,6 @@
 //! The native engine: one slot agent a box, boxes armed ahead of their runs.
 //!
-//! The worker (this process) never forks: it starts agents from a sealed copy of its own binary
+//! The worker (this process) never forks: it starts agents from its own binary
 //! and talks to them. A slot goes round arming → armed → running → arming; each step consumes the
 //! one before. A slot in which a step of ours failed is dropped with everything in it, and the
 //! next run gets a new one.
@@ -25,7 +25,7 @@ use crate::collect;
 use crate::seam::{Engine, Sandbox};
 use crate::{Artefact, Cancel, Compiled, Job, Mount, Outcome, Termination};
 pub use check::{Probe, probes};
-use slot::{Agents, Arming, Copying, Slot};
+use slot::{Agents, Arming, Slot};
 pub use slot::{SlotError, StepError};
 pub use uids::Error as UidsError;
 
@@ -105,11 +105,10 @@ impl NativeSandbox {
         if !rustix::process::geteuid().is_root() {
             return Err(Error::NotRoot);
         }
-        let copying = Copying::start();
         let uids = uids::Lease::take(&run_dir).map_err(Error::Uids)?;
         let tree = Tree::open().map_err(Error::Cgroup)?;
         let filter = filter::compile().map_err(Error::Filter)?;
-        let agents = Agents::new(tree, mounts, filter, uids.first(), copying)
+        let agents = Agents::new(tree, mounts, filter, uids.first())
             .map_err(|source| Error::Slot { slot: 0, source })?;
         let boxes = boxes.clamp(1, uids::PER_LEASE);
         let pool = Pool { idle: Vec::new(), unused: (0..boxes).rev().collect() };

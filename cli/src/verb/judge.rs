@@ -64,7 +64,6 @@ enum Stop {
 
 /// Judges.
 pub(crate) fn run(args: &Args, voice: Voice) -> Result<Exit, Failure> {
-    sandbox::cgroup::hasten();
     let table = args.machine.table()?;
     let (submission, problem) = prepare(args, &table)?;
     let station = args.machine.open(&table, voice)?;

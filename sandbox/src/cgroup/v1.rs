@@ -125,8 +125,8 @@ impl Group {
         })
     }
 
-    pub(super) fn procs_files(&self) -> Vec<PathBuf> {
-        self.dirs.iter().map(|d| d.join("cgroup.procs")).collect()
+    pub(super) fn tasks_files(&self) -> Vec<PathBuf> {
+        self.dirs.iter().map(|d| d.join("tasks")).collect()
     }
 
     /// The agent arms the next box in this same group, and what the last guest held in the kernel

@@ -51,7 +51,7 @@ pub enum Error {
     /// The control group of the box.
     #[error("the control group of the box failed")]
     Group(#[source] cgroup::Error),
-    /// The `cgroup.procs` of the group.
+    /// Opening the files through which it joins the group.
     #[error("cannot open the control group's list of processes")]
     Procs(#[source] std::io::Error),
     /// The meta file, which is in our memory.
@@ -356,7 +356,7 @@ impl Watch<'_> {
 }
 
 /// The files through which isolate joins the group. Even on v2 it joins, because only its child
-/// could be born there; that costs an RCU grace period when the machine is idle.
+/// could be born there; there that costs an RCU grace period when the machine is idle.
 fn procs(group: &Group) -> std::io::Result<Vec<OwnedFd>> {
     let flags = OFlags::WRONLY | OFlags::CLOEXEC;
     match group.entry() {

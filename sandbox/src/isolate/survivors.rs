@@ -55,7 +55,8 @@ pub(super) fn empty(group: &Group) -> Result<(), Error> {
 /// Kills the processes of a v1 group: first those that are process 1 of a namespace, because no
 /// fork outruns their death.
 fn kill_listed(files: &[PathBuf]) {
-    let listed = files.iter().filter_map(|file| fs::read_to_string(file).ok());
+    let procs = |file: &PathBuf| fs::read_to_string(file.with_file_name("cgroup.procs")).ok();
+    let listed = files.iter().filter_map(procs);
     let mut pids: Vec<_> = listed
         .flat_map(|l| l.lines().filter_map(|p| p.parse().ok()).collect::<Vec<i32>>())
         .collect();

@@ -66,38 +66,6 @@ fn serve(worker: BorrowedFd<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Joining control groups of v1 from a process beside this one: the kernel takes ten milliseconds
-/// for the first (it waits for every CPU to have passed a quiet point), long enough to build the
-/// root meanwhile.
-struct Joining;
-
-impl Joining {
-    fn start(files: &[PathBuf]) -> Result<Self, Failure> {
-        let open = |path: &PathBuf| {
-            rustix::fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
-        };
-        let files: Vec<OwnedFd> =
-            files.iter().map(open).collect::<Result<_, _>>().map_err(at(Step::JoinGroup))?;
-        let pid = std::process::id().to_string();
-        match fork_into(0, None).map_err(at(Step::JoinGroup))? {
-            Side::Parent { .. } => Ok(Self),
-            Side::Child => {
-                let join = |file| rustix::io::write(file, pid.as_bytes()).err();
-                exit(files.iter().find_map(join).map_or(0, Errno::raw_os_error))
-            }
-        }
-    }
-
-    /// Waits until this process is in all of them.
-    fn finish(self) -> Result<(), Failure> {
-        let ended = wait_any().map_err(at(Step::JoinGroup))?;
-        match libc::WEXITSTATUS(ended.status) {
-            0 if libc::WIFEXITED(ended.status) => Ok(()),
-            errno => Err(at(Step::JoinGroup)(Errno::from_raw_os_error(errno.max(1)))),
-        }
-    }
-}
-
 /// What the worker sends to arm a box.
 struct Arm {
     /// The work file system, detached; absent when the last one stays.
@@ -123,11 +91,10 @@ impl Slot {
             .map_err(|_| Failure { step: Step::Understand, errno: Errno::INVAL })?;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let proc = rustix::fs::open("/proc", flags, Mode::empty()).map_err(at(Step::Root))?;
-        let joining = Joining::start(&join)?;
+        join_groups(&join).map_err(at(Step::JoinGroup))?;
         // Only with CAP_SYS_RESOURCE; without it the guest's own score of 1000 has to do.
         let _as_it_is = write_at(proc.as_fd(), c"self/oom_score_adj", b"-1000");
         root::enter(&mounts, uid)?;
-        joining.finish()?;
         Ok(Self { uid, filter, proc, room: payload::Room::new() })
     }
 
@@ -187,6 +154,14 @@ impl Slot {
         }
         Ok(next)
     }
+}
+
+/// Moves this process, which has one thread, to control groups of v1.
+fn join_groups(files: &[PathBuf]) -> Result<(), Errno> {
+    files.iter().try_for_each(|path| {
+        let file = rustix::fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+        rustix::io::write(&file, b"0").map(|_| ())
+    })
 }
 
 /// Kills and reaps a box's init. Its exit means that the kernel has reaped every process of the box

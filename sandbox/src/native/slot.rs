@@ -8,12 +8,12 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Weak};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::fs::{CWD, MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
+use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
 use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use rustix::time::Timespec;
@@ -24,7 +24,7 @@ use super::wire::{self, BoxFolder, Failure, MESSAGE_MAX, Reply, Setup};
 use super::work::{self, WorkFs};
 use crate::cgroup::{self, Entry, Group, Tree};
 use crate::collect;
-use crate::{Artefact, Mount};
+use crate::{Artefact, Mount, sys};
 
 /// How long a step of an agent may take before the slot is given up. Steps take milliseconds;
 /// seconds pass only on a machine that is out of memory or stopped.
@@ -106,29 +106,30 @@ impl From<Failure> for SlotError {
     }
 }
 
-/// A sealed copy of this program in the making: milliseconds, beside what else an engine prepares.
-#[derive(Debug)]
-pub(super) struct Copying(io::Result<JoinHandle<io::Result<OwnedFd>>>);
+/// This program, to be executed again, such that what runs as root cannot be changed through
+/// `/proc/PID/exe` (CVE-2019-5736): by a read-only mount of its own, or else a sealed copy. A copy
+/// costs a megabyte of memory and a millisecond for each megabyte of program.
+fn this_program() -> Result<OwnedFd, StepError> {
+    mounted()
+        .or_else(|_| copied())
+        .map_err(|source| StepError { step: "copy this program", source })
+}
 
-impl Copying {
-    pub(super) fn start() -> Self {
-        let copy = || {
-            let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-            let mut memory = File::from(memfd_create(ARGV0, flags)?);
-            io::copy(&mut File::open("/proc/self/exe")?, &mut memory)?;
-            let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-            fcntl_add_seals(&memory, seals)?;
-            Ok(memory.into())
-        };
-        Self(thread::Builder::new().name("copy".to_owned()).spawn(copy))
-    }
+/// Refused where the program's file is not mounted in our namespace.
+fn mounted() -> Result<OwnedFd, Errno> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let tree = open_tree(CWD, "/proc/self/exe", flags)?;
+    sys::mount::lock_down(tree.as_fd(), false)?;
+    Ok(tree)
+}
 
-    fn finish(self) -> Result<OwnedFd, StepError> {
-        let copied = |copying: JoinHandle<_>| {
-            copying.join().unwrap_or_else(|_| Err(io::Error::other("the copying thread died")))
-        };
-        self.0.and_then(copied).map_err(|source| StepError { step: "copy this program", source })
-    }
+fn copied() -> io::Result<OwnedFd> {
+    let mut memory =
+        File::from(memfd_create(ARGV0, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?);
+    io::copy(&mut File::open("/proc/self/exe")?, &mut memory)?;
+    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    fcntl_add_seals(&memory, seals)?;
+    Ok(memory.into())
 }
 
 /// What all agents of an engine are made from.
@@ -138,9 +139,8 @@ pub(super) struct Agents {
     mounts: Vec<Mount>,
     filter: Vec<Op>,
     first_uid: u32,
-    /// Sealed copy of this binary: what runs as root cannot be changed through the file on disk,
-    /// nor through `/proc/PID/exe` (CVE-2019-5736).
-    binary: OwnedFd,
+    /// See [`this_program`].
+    program: OwnedFd,
 }
 
 impl Agents {
@@ -149,9 +149,8 @@ impl Agents {
         mounts: Vec<Mount>,
         filter: Vec<Op>,
         first_uid: u32,
-        copying: Copying,
     ) -> Result<Self, SlotError> {
-        Ok(Self { tree, mounts, filter, first_uid, binary: copying.finish()? })
+        Ok(Self { tree, mounts, filter, first_uid, program: this_program()? })
     }
 
     pub(super) fn tree(&self) -> &Tree {
@@ -191,7 +190,7 @@ impl Agents {
         sockopt::set_socket_send_buffer_size(&ours, 2 * MESSAGE_MAX)
             .map_err(step("size the agent's socket"))?;
         #[expect(clippy::disallowed_methods, reason = "this crate is where processes are started")]
-        let mut command = Command::new(format!("/proc/self/fd/{}", self.binary.as_raw_fd()));
+        let mut command = Command::new(format!("/proc/self/fd/{}", self.program.as_raw_fd()));
         let child = command
             .arg0(ARGV0)
             .env_clear()

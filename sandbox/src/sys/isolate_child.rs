@@ -35,7 +35,7 @@ pub(crate) struct Launch<'a> {
     pub(crate) env: &'a [CString],
     /// What it finds open as 0, 1, 2, …; nothing else is open.
     pub(crate) fds: &'a [BorrowedFd<'a>],
-    /// The `cgroup.procs` files of the groups it joins.
+    /// The files of the groups it joins.
     pub(crate) join: &'a [BorrowedFd<'a>],
     /// A detached mount that it alone sees, and where.
     pub(crate) mount: Option<(BorrowedFd<'a>, &'a CStr)>,
