@@ -5,6 +5,11 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   base: "./",
   build: {
+    // Kept there, so that the program builds without Node.js.
+    outDir: "../api/page",
+    emptyOutDir: true,
+    // Of what is bundled.
+    license: { fileName: "licenses.md" },
     target: ["chrome123", "firefox121", "safari17.5"],
     assetsInlineLimit: 0,
     // The polyfill is for browsers older than the targets.

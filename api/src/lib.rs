@@ -9,6 +9,7 @@ mod hub;
 mod intake;
 mod metrics;
 mod openapi;
+mod page;
 mod problem;
 mod router;
 mod server;

@@ -16,7 +16,7 @@ declare module "vitest" {
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const root = fileURLToPath(new URL("..", import.meta.url));
-  const dist = `${root}dist`;
+  const dist = fileURLToPath(new URL("../../api/page", import.meta.url));
   await build({ root, configFile: `${root}vite.config.ts`, logLevel: "warn" });
   project.provide("dist", dist);
   const real = project.getProvidedContext().real;

@@ -17,7 +17,7 @@ test("all of it is under 300 kB, also by gzip", () => {
     gzip += gzipSync(bytes, { level: 9 }).length;
     brotli += brotliCompressSync(bytes).length;
   }
-  console.log(`web/dist: ${files.length} files, ${gzip} bytes by gzip, ${brotli} by brotli`);
+  console.log(`api/page: ${files.length} files, ${gzip} bytes by gzip, ${brotli} by brotli`);
   expect(gzip).toBeLessThan(300_000);
 });
 

@@ -7,5 +7,6 @@ mod bad_input;
 mod batch;
 mod document;
 mod events;
+mod page;
 mod scene;
 mod submissions;
