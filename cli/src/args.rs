@@ -8,6 +8,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::error::ErrorKind;
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use crate::config;
 use crate::exit::{Exit, HELP};
 use crate::output;
 use crate::verb;
@@ -124,7 +125,8 @@ pub(crate) fn parse(argv: impl Iterator<Item = OsString>) -> Result<Cli, Exit> {
     let argv: Vec<OsString> = argv.collect();
     let color = color_of(&argv);
     output::set_color(color);
-    let parsed = Cli::command().color(color).try_get_matches_from(&argv);
+    let command = config::environed(Cli::command(), &|name| std::env::var_os(name));
+    let parsed = command.color(color).try_get_matches_from(&argv);
     parsed.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
         let text = error.render();
         match error.kind() {

@@ -4,10 +4,13 @@
 mod args;
 mod cases;
 mod checker;
+mod config;
 mod engine;
 mod exit;
 mod interrupt;
 mod limits;
+mod link;
+mod logs;
 mod output;
 mod progress;
 mod report;

@@ -1,5 +1,5 @@
-//! What `evalx server` and `evalx up` have in common: where they listen, who may come in, logging,
-//! signals, and the runtime.
+//! What `evalx server` and `evalx up` have in common: where they listen, who may come in, signals,
+//! and the runtime.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +13,6 @@ use queue::Store;
 use sandbox::Bytes;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
-use worker::log::{self, Level};
 
 use crate::exit::Failure;
 use crate::units;
@@ -73,36 +72,9 @@ pub(crate) struct ServiceArgs {
         default_value_t = 100_000
     )]
     queue_depth: u64,
-    /// How log lines on standard error look
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        env = "EVALX_LOG_FORMAT",
-        hide_env_values = true,
-        default_value = "human"
-    )]
-    log_format: LogFormat,
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-pub(crate) enum LogFormat {
-    /// For people
-    Human,
-    /// One object a line
-    Json,
 }
 
 impl ServiceArgs {
-    /// Starts logging.
-    pub(crate) fn log(&self, level: Level) {
-        let format = match self.log_format {
-            LogFormat::Human => log::Format::Human,
-            LogFormat::Json => log::Format::Json,
-        };
-        log::init(format, level);
-    }
-
     /// The queue's numbers.
     pub(crate) fn settings(&self) -> queue::Settings {
         queue::Settings { depth: self.queue_depth, ..queue::Settings::default() }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[allow(dead_code, reason = "shared with the other targets")]
 mod scene;
 
 use std::os::unix::fs::MetadataExt;

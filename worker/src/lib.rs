@@ -9,6 +9,7 @@ pub mod log;
 mod metrics;
 pub mod node;
 mod probes;
+pub mod reach;
 mod roster;
 mod run;
 mod setback;

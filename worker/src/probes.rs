@@ -100,12 +100,10 @@ async fn metrics(State(board): State<Arc<Board>>) -> Response {
 }
 
 impl Board {
-    /// Sets why the queue has not been reached. Returns whether that is news.
-    pub(crate) fn wait_for(&self, reason: &str) -> bool {
+    /// Sets why the queue has not been reached.
+    pub(crate) fn wait_for(&self, reason: &str) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = *waiting != reason;
         reason.clone_into(&mut waiting);
-        news
     }
 
     fn ready(&self) -> Ready<'_> {

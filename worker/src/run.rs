@@ -6,22 +6,21 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use queue::redis::{Danger, Error as RedisError, Loss};
 use queue::{Consumer, Lane, Place, RedisStore, Settings, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use crate::crew::{Crew, Superseded};
-use crate::judging::{Judging, chain};
+use crate::judging::Judging;
 use crate::life::{Running, Stops};
 use crate::log::masked;
 use crate::metrics::Metrics;
 use crate::node;
 use crate::probes::{Board, router};
+use crate::reach::{self, Address, reach};
 use crate::slots::{self, Policy};
 use crate::watch::{File, follow};
 
@@ -29,18 +28,12 @@ use crate::watch::{File, follow};
 const THREADS: usize = 4096;
 /// How long threads that are still busy may hold up the end of the process.
 const SHUTDOWN: Duration = Duration::from_millis(200);
-/// Between attempts to reach the queue at the start, doubling from the first to the second.
-const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(2)];
 
 /// How a worker is set.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The queue's server.
-    pub url: String,
-    /// The queue's name there.
-    pub queue: String,
-    /// Certificates (PEM) to trust in the place of the system's.
-    pub roots: Option<Vec<u8>>,
+    /// The queue.
+    pub address: Address,
     /// Where this worker runs: no two living ones at the same.
     pub place: Place,
     /// Where the probes listen.
@@ -51,8 +44,6 @@ pub struct Config {
     pub slots_file: Option<PathBuf>,
     /// After the first signal, how long what runs may go on.
     pub grace: Duration,
-    /// At the start, how long the queue may be out of reach.
-    pub patience: Duration,
     /// The queue's numbers.
     pub settings: Settings,
     /// Why this engine judges, for `/readyz`.
@@ -74,10 +65,10 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// The address or name of the queue is none.
-    #[error("the queue cannot be named so")]
-    Named(#[source] queue::Error),
-    /// The queue cannot be used.
+    /// There is no queue.
+    #[error(transparent)]
+    Reach(reach::Error),
+    /// The queue was reached, but does not take this worker.
     #[error("cannot use the queue at {url}")]
     Queue {
         /// Without its password.
@@ -85,14 +76,6 @@ pub enum Error {
         /// Why.
         #[source]
         source: queue::Error,
-    },
-    /// The server would lose jobs.
-    #[error("the queue at {url} would lose jobs: {danger}")]
-    Dangerous {
-        /// Without its password.
-        url: String,
-        /// How.
-        danger: Danger,
     },
     /// Another worker has this place.
     #[error("a newer worker has the place {place:?}; give each worker a place of its own")]
@@ -155,13 +138,15 @@ async fn live(
         metrics: Arc::clone(&metrics),
         engine: judging.engine(),
         why: config.why.clone(),
-        queue: config.queue.clone(),
+        queue: config.address.queue.clone(),
         crew: OnceLock::new(),
         waiting: Mutex::new("connecting to the queue".to_owned()),
     });
     serve(&config, &board, &mut tasks).await?;
     let store = tokio::select! {
-        store = connect(&config, &board) => store?,
+        store = reach(&config.address, &config.settings, |why| board.wait_for(why)) => {
+            Arc::new(store.map_err(Error::Reach)?)
+        }
         _ = stops.recv() => return Ok(()),
     };
     let mut file = config.slots_file.clone().map(File::new);
@@ -199,68 +184,6 @@ async fn serve(
     Ok(())
 }
 
-/// Reaches the queue. A server that is out of reach, loading or a replica may be another one in a
-/// moment; what cannot become good by waiting is an error at once.
-async fn connect(config: &Config, board: &Board) -> Result<Arc<RedisStore>, Error> {
-    let (end, mut pause) = (Instant::now() + config.patience, PAUSES[0]);
-    let url = masked(&config.url);
-    loop {
-        let failed = match open(config).await {
-            Ok(store) => return checked(store, &url),
-            Err(error) => error,
-        };
-        if is_misnamed(&failed) {
-            return Err(Error::Named(failed));
-        }
-        if !may_pass(&failed) || Instant::now() >= end {
-            return Err(Error::Queue { url, source: failed });
-        }
-        let reason = chain(&failed);
-        let news = board.wait_for(&reason);
-        if news {
-            warn!(%url, %reason, "waiting for the queue");
-        }
-        sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-        pause = (pause * 2).min(PAUSES[1]);
-    }
-}
-
-async fn open(config: &Config) -> Result<RedisStore, queue::Error> {
-    let Config { url, queue, roots, settings, .. } = config;
-    match roots.clone() {
-        None => RedisStore::connect(url, queue, settings.clone()).await,
-        Some(roots) => RedisStore::connect_trusting(url, roots, queue, settings.clone()).await,
-    }
-}
-
-fn is_misnamed(error: &queue::Error) -> bool {
-    use RedisError::{QueueName, SentinelUrl, Url};
-    matches!(error, queue::Error::Redis(Url { .. } | SentinelUrl | QueueName { .. }))
-}
-
-fn may_pass(error: &queue::Error) -> bool {
-    use RedisError::{Command, Connect, Replica, Silent};
-    matches!(error, queue::Error::Redis(Connect(_) | Silent { .. } | Replica | Command { .. }))
-}
-
-/// Whether jobs are safe on that server.
-fn checked(store: RedisStore, url: &str) -> Result<Arc<RedisStore>, Error> {
-    if let Some(server) = store.server() {
-        let evicts = |danger: &&Danger| matches!(danger, Danger::Evicts(_));
-        if let Some(danger) = server.dangers.iter().find(evicts).cloned() {
-            return Err(Error::Dangerous { url: url.to_owned(), danger });
-        }
-        info!(server = server.name, %url, loss = server.loss.as_str(), "connected");
-        if server.loss > Loss::Nothing {
-            warn!("{}", server.loss);
-        }
-        for danger in &server.dangers {
-            warn!("{danger}");
-        }
-    }
-    Ok(Arc::new(store))
-}
-
 async fn join(
     config: &Config,
     store: Arc<RedisStore>,
@@ -270,7 +193,7 @@ async fn join(
 ) -> Result<Arc<Crew>, Error> {
     let shared: Arc<dyn Store> = Arc::clone(&store) as _;
     let joining = Consumer::join(shared, &config.place, &Lane::JUDGED).await;
-    let failed = |source| Error::Queue { url: masked(&config.url), source };
+    let failed = |source| Error::Queue { url: masked(&config.address.url), source };
     let (consumer, registered) = joining.map_err(failed)?;
     let order = file.and_then(|file| {
         if file.read() {

@@ -9,12 +9,12 @@ use judge::language::{Host, Table};
 use queue::{MemoryStore, Place, Store};
 use sandbox::Bytes;
 use tokio::sync::mpsc;
-use worker::log::Level;
 use worker::slots::Policy;
 use worker::{Embedded, Judging};
 
 use crate::args::Machine;
 use crate::exit::{self, Exit, Failure};
+use crate::logs::{LogArgs, Usual};
 use crate::output::{self, Voice};
 use crate::service::{self, ServiceArgs};
 
@@ -36,24 +36,17 @@ const GRACE: Duration = Duration::from_secs(2);
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = exit::HELP)]
 pub(crate) struct Args {
-    /// Which log lines there are: error, warn, info, debug, or parts as warn,api=info
-    #[arg(
-        long,
-        value_name = "LEVEL",
-        env = "EVALX_LOG",
-        hide_env_values = true,
-        default_value = "warn"
-    )]
-    log: Level,
     #[command(flatten)]
     service: ServiceArgs,
     #[command(flatten)]
     machine: Machine,
+    #[command(flatten)]
+    logs: LogArgs,
 }
 
 /// Serves and judges.
 pub(crate) fn run(args: &Args, voice: Voice) -> Result<Exit, Failure> {
-    args.service.log(args.log.clone());
+    args.logs.start(Usual::Warn);
     let access = args.service.access()?;
     let table = args.machine.table()?;
     let host = args.machine.config().host;

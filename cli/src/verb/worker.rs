@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::ValueEnum;
 use queue::{Place, Settings};
 use sandbox::Bytes;
-use worker::log::{self, Level};
+use worker::reach::Address;
 use worker::slots::{Policy, Quantity};
 use worker::{Judging, Stub};
 
 use crate::args::Machine;
 use crate::exit::{self, Exit, Failure};
+use crate::link::{self, QueueArgs};
+use crate::logs::{LogArgs, Usual};
 use crate::output::Voice;
 use crate::units;
 
@@ -27,28 +28,12 @@ use crate::units;
 ///
 /// Examples:
 ///   evalx worker --redis redis://localhost
-///   EVALX_REDIS=rediss://me:secret@redis.example/0 evalx worker --log-format json
+///   REDIS_URL=rediss://me:secret@redis.example/0 evalx worker --log-format json
 ///   evalx worker --redis unix:///run/redis.sock --slots-file /etc/evalx/slots
 ///   curl localhost:9464/readyz                   how does it stand?
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = exit::HELP)]
 pub(crate) struct Args {
-    /// The queue's server: redis://, rediss://, unix:// or redis+sentinel://; one with a password is
-    /// better given as EVALX_REDIS
-    #[arg(long, value_name = "URL", env = "EVALX_REDIS", hide_env_values = true)]
-    redis: String,
-    /// Certificates (PEM) to trust instead of the system's
-    #[arg(long, value_name = "FILE", env = "EVALX_REDIS_CA", hide_env_values = true)]
-    redis_ca: Option<PathBuf>,
-    /// The queue's name on that server
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "EVALX_QUEUE",
-        hide_env_values = true,
-        default_value = "default"
-    )]
-    queue: String,
     /// Where this worker runs; a later one at the same place takes over its jobs [default: the host
     /// name]
     #[arg(long, value_name = "NAME", env = "EVALX_PLACE", hide_env_values = true)]
@@ -77,28 +62,6 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", env = "EVALX_GRACE", hide_env_values = true,
           default_value = "30s", value_parser = units::duration)]
     grace: Duration,
-    /// How long the queue may be out of reach at the start; later it may be for ever
-    #[arg(long, value_name = "TIME", env = "EVALX_PATIENCE", hide_env_values = true,
-          default_value = "30s", value_parser = units::duration)]
-    patience: Duration,
-    /// How log lines on standard error look
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        env = "EVALX_LOG_FORMAT",
-        hide_env_values = true,
-        default_value = "human"
-    )]
-    log_format: LogFormat,
-    /// Which lines there are: error, warn, info, debug, or parts as warn,worker=debug
-    #[arg(
-        long,
-        value_name = "LEVEL",
-        env = "EVALX_LOG",
-        hide_env_values = true,
-        default_value = "info"
-    )]
-    log: Level,
     /// Judges nothing: does what the payload says, for tests of the queue
     #[arg(long, hide = true)]
     stub_judge: bool,
@@ -109,38 +72,27 @@ pub(crate) struct Args {
     #[arg(long, hide = true, value_name = "N")]
     crashes: Option<u32>,
     #[command(flatten)]
+    queue: QueueArgs,
+    #[command(flatten)]
     machine: Machine,
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum LogFormat {
-    /// For people
-    Human,
-    /// One object a line
-    Json,
+    #[command(flatten)]
+    logs: LogArgs,
 }
 
 /// Works.
 pub(crate) fn run(args: Args, voice: Voice) -> Result<Exit, Failure> {
-    let format = match args.log_format {
-        LogFormat::Human => log::Format::Human,
-        LogFormat::Json => log::Format::Json,
-    };
-    log::init(format, args.log.clone());
+    args.logs.start(Usual::Info);
+    let address = args.queue.address()?;
     let (judging, why) = judging(&args, voice)?;
-    let config = config(args, why)?;
+    let config = config(args, address, why)?;
     match worker::run(config, judging) {
         Ok(()) => Ok(Exit::Ok),
-        Err(error @ (worker::Error::Named(_) | worker::Error::Listen { .. })) => {
-            Err(Failure::usage(error))
-        }
+        Err(worker::Error::Reach(error)) => Err(link::unreached(error)),
+        Err(error @ worker::Error::Listen { .. }) => Err(Failure::usage(error)),
         Err(error @ worker::Error::Runtime(_)) => Err(Failure::judge(error)),
-        Err(
-            error @ (worker::Error::Queue { .. }
-            | worker::Error::Dangerous { .. }
-            | worker::Error::Superseded { .. }),
-        ) => Err(Failure::connection(error)),
+        Err(error @ (worker::Error::Queue { .. } | worker::Error::Superseded { .. })) => {
+            Err(Failure::connection(error))
+        }
     }
 }
 
@@ -153,29 +105,21 @@ fn judging(args: &Args, voice: Voice) -> Result<(Arc<dyn Judging>, String), Fail
     Ok((Arc::new(station.judge), station.why))
 }
 
-fn config(args: Args, why: String) -> Result<worker::Config, Failure> {
+fn config(args: Args, address: Address, why: String) -> Result<worker::Config, Failure> {
     let Args {
-        redis,
-        redis_ca,
-        queue,
         place,
         listen,
         slots_file,
         node_cpu,
         memory_per_slot,
         grace,
-        patience,
-        log_format: _,
-        log: _,
         stub_judge: _,
         lease,
         crashes,
+        queue: _,
         machine,
+        logs: _,
     } = args;
-    let roots = redis_ca.map(|path| {
-        let read = std::fs::read(&path);
-        read.with_context(|| format!("cannot read --redis-ca {path:?}")).map_err(Failure::usage)
-    });
     let place = place.map_or_else(host_name, Ok)?;
     let place = Place::new(place).context("--place").map_err(Failure::usage)?;
     let fixed = machine.slots.map(std::num::NonZeroUsize::get);
@@ -183,19 +127,7 @@ fn config(args: Args, why: String) -> Result<worker::Config, Failure> {
     let mut settings = Settings::default();
     settings.lease = lease.unwrap_or(settings.lease);
     settings.crashes = crashes.unwrap_or(settings.crashes);
-    Ok(worker::Config {
-        url: redis,
-        queue,
-        roots: roots.transpose()?,
-        place,
-        listen,
-        policy,
-        slots_file,
-        grace,
-        patience,
-        settings,
-        why,
-    })
+    Ok(worker::Config { address, place, listen, policy, slots_file, grace, settings, why })
 }
 
 fn host_name() -> Result<String, Failure> {

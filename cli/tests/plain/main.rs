@@ -7,3 +7,4 @@ mod golden;
 mod manners;
 #[path = "../scene/mod.rs"]
 mod scene;
+mod settings;

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// Folders for the input, the temporary files and the cache of one test.
+/// Folders for the input, the temporary files and the cache of one test, and its variables.
 pub(crate) struct Scene {
     root: TempDir,
+    variables: Vec<(String, String)>,
 }
 
 /// What evalx did.
@@ -30,7 +31,7 @@ impl Scene {
         for dir in ["in", "tmp", "cache"] {
             fs::create_dir(root.path().join(dir)).unwrap();
         }
-        Self { root }
+        Self { root, variables: Vec::new() }
     }
 
     /// Writes a file below the working folder and gives its path relative to it.
@@ -45,6 +46,11 @@ impl Scene {
     pub(crate) fn tests(&self) {
         self.file("tests/1.in", "1 2\n");
         self.file("tests/1.ans", "3\n");
+    }
+
+    /// Sets a variable for what is started later.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
     }
 
     /// The working folder.
@@ -78,7 +84,10 @@ impl Scene {
         command
             .env("TMPDIR", self.root.path().join("tmp"))
             .env("EVALX_CACHE_DIR", self.root.path().join("cache"))
+            // Whoever runs the tests may have settings.
+            .env("XDG_CONFIG_HOME", self.root.path().join("config"))
             .env("RUST_BACKTRACE", "1")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(stdin)
             .stdout(stdout)
             .stderr(Stdio::piped());

@@ -39,7 +39,7 @@ impl Worker {
             command.envs(std::env::var_os(name).map(|value| (name, value)));
         }
         // Not as a flag: what is tested is how it should be used.
-        command.env("EVALX_REDIS", url).env("EVALX_CACHE_DIR", folder.path().join("cache"));
+        command.env("REDIS_URL", url).env("EVALX_CACHE_DIR", folder.path().join("cache"));
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         Self { child: command.spawn().unwrap(), folder }
     }
