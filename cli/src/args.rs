@@ -5,11 +5,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::config;
-use crate::exit::{Exit, HELP};
+use crate::config::{self, File};
+use crate::exit::{Exit, Failure, HELP};
 use crate::output;
 use crate::verb;
 
@@ -23,6 +23,8 @@ use crate::verb;
 ///   evalx run hello.py                           just run it, in the sandbox
 ///   evalx up                                     serve and judge over HTTP
 ///   evalx worker --redis redis://localhost       judge what is in the shared queue
+///   evalx submit sum.cpp --tests tests/ --wait   ... by a server
+///   evalx config show --origin                   what is set, and where
 #[derive(Debug, Parser)]
 #[command(
     verbatim_doc_comment,
@@ -70,8 +72,13 @@ pub(crate) enum Verb {
     Up(Box<verb::up::Args>),
     Server(Box<verb::server::Args>),
     Worker(Box<verb::worker::Args>),
+    Submit(Box<verb::submit::Args>),
+    Watch(verb::watch::Args),
+    Queue(verb::queue::Args),
+    Workers(verb::workers::Args),
     Languages(verb::languages::Args),
     Doctor(verb::doctor::Args),
+    Config(verb::config::Args),
     Completions(verb::completions::Args),
     Man(verb::man::Args),
 }
@@ -125,25 +132,82 @@ pub(crate) fn parse(argv: impl Iterator<Item = OsString>) -> Result<Cli, Exit> {
     let argv: Vec<OsString> = argv.collect();
     let color = color_of(&argv);
     output::set_color(color);
-    let command = config::environed(Cli::command(), &|name| std::env::var_os(name));
-    let parsed = command.color(color).try_get_matches_from(&argv);
-    parsed.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
-        let text = error.render();
-        match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-                let printed = output::stdout(&text.ansi().to_string());
-                printed.map_or_else(|failure| output::failure(&failure), |()| Exit::Ok)
-            }
-            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-                output::stderr(&text.ansi().to_string());
-                Exit::Usage
-            }
-            _ => {
-                output::stderr_line(&slip(&text.to_string(), verb_of(&argv)));
-                Exit::Usage
-            }
-        }
+    read(&argv, color).map_err(|slip| match slip {
+        Slip::File(error) => output::failure(&Failure::usage(error)),
+        Slip::Line { error, file } => said(&error, &file, &argv),
     })
+}
+
+/// Why there is no command line.
+enum Slip {
+    File(config::Error),
+    Line { error: Box<clap::Error>, file: Box<File> },
+}
+
+/// Reads the line alone, then again with what the configuration file says: help is the same
+/// everywhere and comes even when the file is broken.
+fn read(argv: &[OsString], color: ColorChoice) -> Result<Cli, Slip> {
+    let parse = |file: &File| {
+        let command = config::completed(Cli::command(), config::environment, file).color(color);
+        command.try_get_matches_from(argv).and_then(|matches| Cli::from_arg_matches(&matches))
+    };
+    let slip = |error, file| Slip::Line { error: Box::new(error), file: Box::new(file) };
+    let alone = parse(&File::default());
+    if let Err(error) = &alone
+        && is_help(error.kind())
+    {
+        return alone.map_err(|error| slip(error, File::default()));
+    }
+    let settings = config::settings(&Cli::command());
+    let file = File::read(config::environment, &settings).map_err(Slip::File)?;
+    let cli = if file.is_empty() { alone } else { parse(&file) };
+    cli.map_err(|error| slip(error, file))
+}
+
+fn is_help(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    )
+}
+
+/// Says what clap says, and gives the code to end with.
+fn said(error: &clap::Error, file: &File, argv: &[OsString]) -> Exit {
+    let text = error.render();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let printed = output::stdout(&text.ansi().to_string());
+            printed.map_or_else(|failure| output::failure(&failure), |()| Exit::Ok)
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            output::stderr(&text.ansi().to_string());
+            Exit::Usage
+        }
+        _ => {
+            let at = origin(error, file, argv).map(|at| format!("{at}: ")).unwrap_or_default();
+            output::stderr_line(&format!("{at}{}", slip(&text.to_string(), verb_of(argv))));
+            Exit::Usage
+        }
+    }
+}
+
+/// Where a bad value was set, when it was not on the command line.
+fn origin(error: &clap::Error, file: &File, argv: &[OsString]) -> Option<String> {
+    let Some(ContextValue::String(arg)) = error.get(ContextKind::InvalidArg) else { return None };
+    let flag = arg.split([' ', '=']).next()?;
+    let typed = |word: &OsString| word.to_string_lossy().split('=').next() == Some(flag);
+    if argv.iter().any(typed) {
+        return None;
+    }
+    let settings = config::settings(&Cli::command());
+    let setting = settings.iter().find(|setting| setting.flag == flag)?;
+    if let Some((name, _)) = config::variable(&setting.variable, config::environment) {
+        return Some(name.to_owned());
+    }
+    file.get(&setting.key)?;
+    file.path.as_ref().map(|path| output::clean(&format!("key {} of {path:?}", setting.key)))
 }
 
 /// The value of `--color`, looked up by hand because help and slips are printed before clap has

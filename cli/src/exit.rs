@@ -26,12 +26,13 @@ pub(crate) enum Exit {
 /// The table of exit codes in `--help` and the man page.
 pub(crate) const HELP: &str = "\
 Exit codes:
-  0    accepted; verify: all as expected; up, server, worker: told to stop
+  0    accepted; verify: all as expected; up, server, worker: told to stop;
+       submit without --wait: queued
   1    judged, and not accepted; verify: a verdict differs
   2    wrong usage or bad input: the message says what and how to mend it
-  3    no connection to a server, or one that cannot be used
+  3    no connection to a server, one that cannot be used, no valid token
   4    judge error: the sandbox failed, or a toolchain is missing here
-  5    cancelled by SIGTERM or SIGHUP
+  5    cancelled by SIGTERM or SIGHUP; submit, watch: called off
   130  interrupted by Ctrl-C";
 
 impl From<Exit> for ExitCode {

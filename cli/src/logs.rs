@@ -10,7 +10,7 @@ pub(crate) struct LogArgs {
     /// warn,api=info [default: info; up: warn]
     #[arg(long, value_name = "LEVEL", env = "EVALX_LOG", hide_env_values = true)]
     log: Option<Level>,
-    /// How they look
+    /// How log lines look
     #[arg(
         long,
         value_name = "FORMAT",

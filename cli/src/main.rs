@@ -4,9 +4,11 @@
 mod args;
 mod cases;
 mod checker;
+mod client;
 mod config;
 mod engine;
 mod exit;
+mod follow;
 mod interrupt;
 mod limits;
 mod link;
@@ -16,6 +18,7 @@ mod progress;
 mod report;
 mod service;
 mod source;
+mod submission;
 mod units;
 mod verb;
 

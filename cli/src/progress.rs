@@ -23,6 +23,18 @@ impl Progress {
         Self(bar)
     }
 
+    /// The same where nobody knows how many steps there will be.
+    pub(crate) fn open(voice: Voice) -> Self {
+        if !voice.progress() {
+            return Self(ProgressBar::hidden());
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template("{spinner} {pos} tests {wide_msg}")
+            .expect("the template is a constant with known keys");
+        bar.set_style(style);
+        Self(bar)
+    }
+
     /// Says what is going on.
     pub(crate) fn say(&self, what: impl Into<std::borrow::Cow<'static, str>>) {
         self.0.set_message(what);

@@ -1,19 +1,16 @@
 //! `evalx judge`: one submission, its verdict.
 
-use std::path::PathBuf;
-
 use anyhow::Context as _;
-use judge::model::{Checker, Report, StopRule, Submission, Verdict};
-use judge::problem::Problem;
+use judge::model::{Report, SourceFile, Verdict};
 use judge::{Event, Observer};
 
 use crate::args::{Format, Machine};
 use crate::exit::{self, Exit, Failure};
 use crate::interrupt::Interrupt;
-use crate::limits::LimitArgs;
 use crate::output::{self, Voice};
 use crate::progress::Progress;
-use crate::{cases, checker, engine, report, source};
+use crate::submission::SubmissionArgs;
+use crate::{engine, report};
 
 /// Judge a submission and print its verdict
 ///
@@ -24,48 +21,24 @@ use crate::{cases, checker, engine, report, source};
 ///   evalx judge Main.java Heap.java --problem problems/dijkstra.zip -o json
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = exit::HELP)]
-#[command(group(clap::ArgGroup::new("what").required(true).args(["tests", "problem"])))]
 pub(crate) struct Args {
-    /// Files of the submission; the first one starts
-    #[arg(required = true)]
-    source: Vec<PathBuf>,
-    /// A folder of tests: NAME.in with its answer NAME.ans or NAME.out
-    #[arg(long, value_name = "DIR")]
-    tests: Option<PathBuf>,
-    /// A problem package, folder or zip: tests, limits, checker and grading
-    #[arg(long, value_name = "DIR")]
-    problem: Option<PathBuf>,
-    /// Language id or alias [default: what the file name tells]
-    #[arg(long, short, value_name = "LANG")]
-    lang: Option<String>,
-    /// The file that starts, when it is not the first
-    #[arg(long, value_name = "NAME")]
-    entry: Option<String>,
-    /// exact, lines, or tokens[:case,space,float=N] [default: lines]
-    #[arg(long, value_name = "KIND", value_parser = checker::parse, conflicts_with = "problem")]
-    checker: Option<Checker>,
-    /// Skip what comes after the first test that is not accepted
-    #[arg(long, value_name = "WHEN")]
-    stop: Option<Stop>,
     /// How the report is printed
     #[arg(long, short = 'o', value_name = "FORMAT", default_value = "table")]
     format: Format,
     #[command(flatten)]
-    limits: LimitArgs,
+    what: SubmissionArgs,
     #[command(flatten)]
     machine: Machine,
-}
-
-/// When to stop.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Stop {
-    FirstFailure,
 }
 
 /// Judges.
 pub(crate) fn run(args: &Args, voice: Voice) -> Result<Exit, Failure> {
     let table = args.machine.table()?;
-    let (submission, problem) = prepare(args, &table)?;
+    let named = args.what.lang.as_deref();
+    let language = |files: &[SourceFile]| Ok(engine::language(&table, named, files)?.id.clone());
+    // All that the user gave is read and checked before the machine is touched.
+    let (submission, problem) = args.what.prepare(language)?;
+    judge::check(&submission, &table, &args.machine.config()).map_err(engine::refused)?;
     let station = args.machine.open(&table, voice)?;
     let interrupt =
         Interrupt::watch().context("cannot watch for signals").map_err(Failure::judge)?;
@@ -96,45 +69,6 @@ pub(crate) fn end(report: &Report) -> Exit {
         }
         _ => Exit::NotAccepted,
     }
-}
-
-/// Reads and checks all that the user gave, before the machine is touched.
-fn prepare(
-    args: &Args,
-    table: &judge::language::Table,
-) -> Result<(Submission, Option<Problem>), Failure> {
-    let files = source::files(&args.source).map_err(Failure::usage)?;
-    let language = engine::language(table, args.lang.as_deref(), &files)?.id.clone();
-    let entry = args.entry.clone();
-    let (mut submission, problem) = match &args.problem {
-        Some(path) => {
-            let problem = Problem::open(path).map_err(Failure::usage)?;
-            let submission = problem.submission(&language, files, entry).map_err(Failure::usage)?;
-            (submission, Some(problem))
-        }
-        None => {
-            let dir = args.tests.as_deref().expect("clap requires --tests without --problem");
-            let tests = cases::read(dir).map_err(Failure::usage)?;
-            let checker = args.checker.clone().unwrap_or_default();
-            let submission = Submission {
-                language,
-                files,
-                entry,
-                args: Vec::new(),
-                tests,
-                limits: judge::model::LimitsSpec::default(),
-                checker,
-                stop: StopRule::RunAll,
-            };
-            (submission, None)
-        }
-    };
-    submission.limits = args.limits.over(submission.limits).map_err(Failure::usage)?;
-    if let Some(Stop::FirstFailure) = args.stop {
-        submission.stop = StopRule::FirstFailure;
-    }
-    judge::check(&submission, table, &args.machine.config()).map_err(engine::refused)?;
-    Ok((submission, problem))
 }
 
 /// Moves the bar.

@@ -35,8 +35,9 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     };
     let at = || format!("cannot write manual pages to {dir:?}");
     fs::create_dir_all(&dir).with_context(at).map_err(Failure::usage)?;
-    let verbs: Vec<Command> = root.get_subcommands().cloned().collect();
-    for command in std::iter::once(root).chain(verbs) {
+    let mut commands = vec![root];
+    while let Some(command) = commands.pop() {
+        commands.extend(command.get_subcommands().cloned());
         let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
         let file = dir.join(format!("{name}.1"));
         fs::write(&file, page(command)?).with_context(at).map_err(Failure::usage)?;

@@ -30,7 +30,7 @@ use crate::units;
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = exit::HELP)]
 pub(crate) struct Args {
-    /// How long requests may go on after SIGTERM
+    /// How long requests (server) or running jobs (worker) may go on after SIGTERM
     #[arg(long, value_name = "TIME", env = "EVALX_GRACE", hide_env_values = true,
           default_value = "25s", value_parser = units::duration)]
     grace: Duration,

@@ -58,7 +58,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SIZE", env = "EVALX_MEMORY_PER_SLOT", hide_env_values = true,
           default_value = "512MiB", value_parser = units::bytes)]
     memory_per_slot: Bytes,
-    /// How long running jobs may go on after SIGTERM
+    /// How long requests (server) or running jobs (worker) may go on after SIGTERM
     #[arg(long, value_name = "TIME", env = "EVALX_GRACE", hide_env_values = true,
           default_value = "30s", value_parser = units::duration)]
     grace: Duration,

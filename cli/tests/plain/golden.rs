@@ -7,5 +7,7 @@ fn help_and_messages_are_as_committed() {
         .register_bin("evalx", trycmd::cargo::cargo_bin!("evalx"))
         .env("COLUMNS", "80")
         .env("NO_COLOR", "1")
+        // Whoever runs the tests may have settings.
+        .env("EVALX_CONFIG", "/dev/null")
         .case("tests/cmd/*.trycmd");
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod bad_input;
+mod client;
 mod golden;
 mod manners;
 #[path = "../scene/mod.rs"]

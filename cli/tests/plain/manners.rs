@@ -5,15 +5,20 @@ use std::process::Stdio;
 
 use crate::scene::Scene;
 
-const VERBS: [&str; 10] = [
+const VERBS: [&str; 15] = [
     "judge",
     "verify",
     "run",
     "up",
     "server",
     "worker",
+    "submit",
+    "watch",
+    "queue",
+    "workers",
     "languages",
     "doctor",
+    "config",
     "completions",
     "man",
 ];
@@ -24,7 +29,7 @@ fn there_is_a_manual_page_for_every_verb_and_one_for_all() {
     let done = scene.run(&["man", "pages"]);
     assert_eq!((done.code, done.stdout.as_str(), done.stderr.as_str()), (Some(0), "", ""));
     let mut pages: Vec<String> = VERBS.map(|verb| format!("evalx-{verb}.1")).to_vec();
-    pages.push("evalx.1".to_owned());
+    pages.extend(["evalx.1".to_owned(), "evalx-config-show.1".to_owned()]);
     pages.sort();
     let entries = fs::read_dir(scene.dir().join("pages")).unwrap();
     let mut found: Vec<_> =

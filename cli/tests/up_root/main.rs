@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod client;
 #[path = "../scene/mod.rs"]
 #[allow(dead_code, reason = "shared with the other targets")]
 mod scene;
@@ -19,11 +20,14 @@ use serde_json::{Value, json};
 
 type Case = (&'static str, fn());
 
-const CASES: [Case; 4] = [
+const CASES: [Case; 7] = [
     ("up is ready in a second, judges over http and leaves nothing", judges_and_leaves_nothing),
     ("a batch in three languages comes back line by line", a_batch_in_three_languages),
     ("the tests of a submission are told one by one", tests_are_told_one_by_one),
     ("ctrl-c ends it though a program runs", ctrl_c_ends_it_though_a_program_runs),
+    ("submit follows to the verdict, and watch tells it again", client::submit_and_watch),
+    ("who has no token is told so", client::tokens),
+    ("ctrl-c leaves a submission to the server", client::ctrl_c_leaves_it_to_the_server),
 ];
 
 const SUM: &str = "#include <stdio.h>\n\
@@ -59,9 +63,13 @@ struct Up {
 
 impl Up {
     fn start() -> Self {
-        let scene = Scene::new();
+        Self::start_in(Scene::new(), &[])
+    }
+
+    fn start_in(scene: Scene, more: &[&str]) -> Self {
         let begun = Instant::now();
-        let mut child = scene.start(&["up", "--listen", "127.0.0.1:0", "--slots", "2"]);
+        let line = ["up", "--listen", "127.0.0.1:0", "--slots", "2"];
+        let mut child = scene.start(&[&line, more].concat());
         let mut line = String::new();
         // The rest of its output is nothing.
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
