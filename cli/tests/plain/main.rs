@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod client;
+mod dev;
 mod golden;
 mod manners;
 #[path = "../scene/mod.rs"]

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod client;
+mod dev;
 #[path = "../scene/mod.rs"]
 #[allow(dead_code, reason = "shared with the other targets")]
 mod scene;
@@ -20,7 +21,7 @@ use serde_json::{Value, json};
 
 type Case = (&'static str, fn());
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 8] = [
     ("up is ready in a second, judges over http and leaves nothing", judges_and_leaves_nothing),
     ("a batch in three languages comes back line by line", a_batch_in_three_languages),
     ("the tests of a submission are told one by one", tests_are_told_one_by_one),
@@ -28,6 +29,7 @@ const CASES: [Case; 7] = [
     ("submit follows to the verdict, and watch tells it again", client::submit_and_watch),
     ("who has no token is told so", client::tokens),
     ("ctrl-c leaves a submission to the server", client::ctrl_c_leaves_it_to_the_server),
+    ("start-dev.sh: four workers, a verdict, and nothing left", dev::start_dev),
 ];
 
 const SUM: &str = "#include <stdio.h>\n\

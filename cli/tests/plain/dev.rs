@@ -1,0 +1,141 @@
+//! `start-dev.sh` and the compose file, without an engine of containers: one that plays its part.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Answers as Docker with its compose plugin, and writes down what it was asked.
+const DOCKER: &str = "#!/bin/bash
+echo \"$*\" >> \"$0.log\"
+if [ \"$1\" = info ] && [ -e \"$0.off\" ]; then exit 1; fi
+if [ \"$1 $2\" = 'compose exec' ]; then echo 'AC  20 of 20 accepted'; fi
+";
+
+fn at(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
+}
+
+fn docker(engine: bool) -> TempDir {
+    let root = tempfile::tempdir().unwrap();
+    let docker = root.path().join("docker");
+    fs::write(&docker, DOCKER).unwrap();
+    fs::set_permissions(&docker, fs::Permissions::from_mode(0o755)).unwrap();
+    if !engine {
+        fs::write(root.path().join("docker.off"), "").unwrap();
+    }
+    root
+}
+
+#[expect(clippy::disallowed_methods, reason = "no guest: the script under test")]
+fn start_dev(root: &Path, arguments: &[&str]) -> Output {
+    let path = std::env::var("PATH").unwrap();
+    Command::new(at("start-dev.sh"))
+        .args(arguments)
+        .env("PATH", format!("{}:{path}", root.display()))
+        .env("EVALX_DEV_DIR", root.join("dev"))
+        .env("EVALX_DEV_BINARY", root.join("none"))
+        .env_remove("EVALX_DEV_PORT")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn with_an_engine_the_compose_file_is_started_used_and_stopped() {
+    let root = docker(true);
+    let done = start_dev(root.path(), &["--once"]);
+    let (said, error) = (text(&done.stdout), text(&done.stderr));
+    assert!(done.status.success(), "{said}{error}");
+    assert!(
+        said.contains("AC  20 of 20 accepted") && said.contains("page     http://127.0.0.1:2358/")
+    );
+    let log = fs::read_to_string(root.path().join("docker.log")).unwrap();
+    let asked: Vec<_> = log.lines().collect();
+    assert_eq!(
+        asked[..4],
+        ["info", "compose version", "compose build", "compose up --detach --wait"]
+    );
+    assert!(asked[4].ends_with("/dev/sample app:/tmp/sample"), "{log}");
+    let submit =
+        "compose exec -T app ./evalx submit /tmp/sample/sum.cpp --tests /tmp/sample/tests --wait";
+    assert_eq!(asked[5..], [submit, "compose down --timeout 10"]);
+    let tests = root.path().join("dev/sample/tests");
+    assert_eq!(fs::read_dir(&tests).unwrap().count(), 40);
+    assert_eq!(fs::read_to_string(tests.join("2.ans")).unwrap(), "5050\n");
+}
+
+#[test]
+fn without_an_engine_that_is_said_in_a_line_and_the_processes_are_started() {
+    let root = docker(false);
+    let done = start_dev(root.path(), &["--once"]);
+    let said = text(&done.stdout);
+    let expected = "docker is here, but no engine answers it: starting the processes directly\n";
+    assert_eq!(said.lines().filter(|line| line.contains("docker")).count(), 1, "{said}");
+    assert!(said.starts_with(expected), "{said}");
+    // There is no such binary here; the rest is tested as root.
+    assert!(text(&done.stderr).contains("none is no program"), "{}", text(&done.stderr));
+    assert_eq!(done.status.code(), Some(1));
+    let done = start_dev(root.path(), &["--on"]);
+    assert_eq!(done.status.code(), Some(2));
+    assert_eq!(text(&done.stderr), "start-dev.sh: --on is none of --direct, --once\n");
+    let help = text(&start_dev(root.path(), &["--help"]).stdout);
+    assert!(
+        help.starts_with("The development topology") && help.contains("EVALX_DEV_PORT"),
+        "{help}"
+    );
+}
+
+/// A service with what it takes over by `<<`.
+fn merged(value: &Value) -> Value {
+    let Value::Object(fields) = value else { return value.clone() };
+    let mut all = match fields.get("<<") {
+        Some(base) => merged(base).as_object().unwrap().clone(),
+        None => serde_json::Map::new(),
+    };
+    let own = fields.iter().filter(|(name, _)| *name != "<<");
+    all.extend(own.map(|(name, value)| (name.clone(), merged(value))));
+    Value::Object(all)
+}
+
+#[test]
+fn the_compose_file_has_a_server_four_workers_and_redis() {
+    let text = fs::read_to_string(at("docker-compose.yml")).unwrap();
+    let file: Value = judge::yaml::from_str(&text).unwrap();
+    let services = file["services"].as_object().unwrap();
+    let names: Vec<_> = services.keys().map(String::as_str).collect();
+    assert_eq!(names.len(), 6, "{names:?}");
+    let app = merged(&services["app"]);
+    assert_eq!(app["command"], serde_json::json!(["./evalx", "server"]));
+    assert!(app["ports"][0].as_str().unwrap().starts_with("127.0.0.1:"));
+    let mut places = BTreeSet::new();
+    for name in names.iter().filter(|name| name.starts_with("worker-")) {
+        let worker = merged(&services[*name]);
+        assert_eq!(worker["command"], serde_json::json!(["./evalx", "worker"]));
+        assert_eq!(worker["image"], app["image"]);
+        assert_eq!(worker["privileged"], true);
+        assert_eq!(worker["environment"]["REDIS_URL"], "redis://redis:6379");
+        places.insert(worker["environment"]["EVALX_PLACE"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(places.len(), 4, "{places:?}");
+    let redis = services["redis"]["command"].as_array().unwrap();
+    assert!(redis.iter().any(|word| word == "always"), "{redis:?}");
+    // Every variable of the services is one that evalx knows.
+    let known = fs::read_to_string(at("docs/configuration.md")).unwrap();
+    for service in services.values().map(merged) {
+        let Some(environment) = service["environment"].as_object() else { continue };
+        for name in environment.keys() {
+            assert!(known.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+    let image = app["build"]["dockerfile"].as_str().unwrap();
+    assert!(at(image).exists(), "{image}");
+}
