@@ -76,6 +76,25 @@ name!(
 /// The namespace of derived job ids (a random UUID, fixed for ever).
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f0b_5a2e_7c1d_4b39_9d54_1f8a_c3e2_7710);
 
+impl Place {
+    /// A place for a process that only runs errands (jobs of the internal lane): one of its own each
+    /// time, and whoever is there is not counted among the workers.
+    #[must_use]
+    pub fn errands() -> Self {
+        Self(format!("{ERRANDS}{}", Uuid::new_v4()))
+    }
+}
+
+impl Incarnation {
+    /// Whether it only runs errands.
+    pub(crate) fn is_errands(&self) -> bool {
+        self.0.starts_with(ERRANDS)
+    }
+}
+
+/// How places begin where errands are run; `snapshot.lua` knows it, too.
+const ERRANDS: char = '~';
+
 impl JobId {
     /// A new random id.
     #[must_use]

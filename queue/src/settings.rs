@@ -22,8 +22,8 @@ pub struct Settings {
     pub crashes: u32,
     /// Attempts a judged job may have when we fail. Default 5.
     pub attempts: u32,
-    /// Attempts of a job of the internal lane (webhooks). Default 12: with the delays below about
-    /// five hours.
+    /// Attempts of a job of the internal lane (webhooks). Default 18: with the delays below about
+    /// five hours, ten at most.
     pub internal_attempts: u32,
     /// Mean of the first delay of a retry; it doubles with each attempt. Default 0.5 s.
     pub retry_first: Duration,
@@ -55,7 +55,7 @@ impl Default for Settings {
             lease: Duration::from_secs(6),
             crashes: 3,
             attempts: 5,
-            internal_attempts: 12,
+            internal_attempts: 18,
             retry_first: Duration::from_millis(500),
             retry_most: Duration::from_secs(60),
             internal_retry_most: Duration::from_secs(2 * 3600),

@@ -145,7 +145,7 @@ pub struct Snapshot {
     pub delayed: u64,
     /// Dead letters that are kept.
     pub dead: u64,
-    /// Incarnations that hold a lease of life.
+    /// Incarnations that hold a lease of life, without those that only run errands.
     pub workers: u64,
     /// Counted since the queue was made.
     pub totals: Totals,

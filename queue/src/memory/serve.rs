@@ -154,7 +154,7 @@ impl Model {
             running: self.counts.running,
             delayed: self.counts.delayed,
             dead: self.dead.len() as u64,
-            workers: self.workers.len() as u64,
+            workers: self.workers.keys().filter(|who| !who.is_errands()).count() as u64,
             totals: self.totals,
         }
     }

@@ -18,6 +18,11 @@ for lane = 0, 3 do
   out[#out + 1] = oldest and math.max(0, now - oldest) or -1
 end
 out[#out + 1] = call('ZCARD', P..'dl')
-out[#out + 1] = call('ZCARD', P..'wl')
+local workers = call('ZCARD', P..'wl')
+-- Whoever only runs errands is no worker. A fleet beyond this is counted with its servers.
+for _, who in ipairs(call('ZRANGE', P..'wl', 0, 1023)) do
+  if string.sub(who, 1, 1) == '~' then workers = workers - 1 end
+end
+out[#out + 1] = workers
 out[#out + 1] = now
 return out
