@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use judge::language::Table;
-use queue::Store;
+use queue::{Store, Tenant};
 
 use crate::access::Access;
+use crate::callback::{self, Secret};
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 
@@ -27,6 +28,8 @@ pub struct Config {
     pub source_limit: u64,
     /// Pages of other origins that may call (CORS); `*` is every page. Default none.
     pub origins: Vec<String>,
+    /// How clients are told that a submission is over.
+    pub callbacks: callback::Config,
 }
 
 impl Default for Config {
@@ -38,6 +41,7 @@ impl Default for Config {
             longest_wait: Duration::from_secs(60),
             source_limit: 1 << 20,
             origins: Vec::new(),
+            callbacks: callback::Config::default(),
         }
     }
 }
@@ -83,6 +87,17 @@ impl App {
 
     pub(crate) fn store(&self) -> &dyn Store {
         &*self.0.store
+    }
+
+    /// The queue, for whoever outlives a request.
+    pub(crate) fn queue(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.0.store)
+    }
+
+    /// What signs callbacks of a tenant.
+    pub(crate) fn secret(&self, tenant: &Tenant) -> Option<Secret> {
+        let own = self.access().keyring().and_then(|ring| ring.secret(tenant));
+        own.or_else(|| self.config().callbacks.secret.clone())
     }
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::access::Caller;
 use crate::app::App;
+use crate::callback::Callback;
 use crate::problem::{Kind, Problem};
 
 /// What is to be judged, for whom and how soon.
@@ -23,6 +24,8 @@ pub(crate) struct Order {
     pub(crate) key: Option<(IdempotencyKey, u32)>,
     /// Kept with the job for whoever reads it.
     pub(crate) note: Option<Vec<u8>>,
+    /// Who is told when it is over.
+    pub(crate) callback: Option<Callback>,
 }
 
 /// What is known of a submission.
@@ -113,7 +116,7 @@ impl From<Error> for Problem {
 impl App {
     /// Makes a job of an order, or says what is wrong with it.
     pub(crate) fn job(&self, order: Order, caller: &Caller) -> Result<Job, Error> {
-        let Order { submission, lane, key, note } = order;
+        let Order { submission, lane, key, note, callback } = order;
         let source_limit = sandbox::Bytes(self.config().source_limit);
         judge::check_form(&submission, self.table(), source_limit).map_err(Error::Invalid)?;
         let (cost, deadline) = estimate(&submission);
@@ -129,6 +132,9 @@ impl App {
         }
         if let Some(note) = note {
             job = job.note(note);
+        }
+        if let Some(callback) = callback {
+            job = job.webhook(callback.encode());
         }
         Ok(job)
     }
@@ -196,7 +202,8 @@ impl State {
     }
 }
 
-fn known(id: &JobId, view: JobView) -> Result<Known, Error> {
+/// What a job of the queue says of a submission.
+pub(crate) fn known(id: &JobId, view: JobView) -> Result<Known, Error> {
     let JobView { tenant: _, lane, stage, attempts, lost: _, steps, note } = view;
     let broken = |source| Error::Result { id: id.clone(), source };
     let tests = || {

@@ -5,6 +5,7 @@
 mod access;
 mod app;
 mod body;
+mod callback;
 mod hub;
 mod intake;
 mod metrics;
@@ -17,6 +18,7 @@ mod v1;
 
 pub use access::{Access, Error as AccessError, Keyring, KeyringError};
 pub use app::{App, Config, Installed};
+pub use callback::{Config as Callbacks, Secret, SecretError};
 pub use openapi::document;
 pub use router::router;
 pub use server::{Error, Limits, Server};

@@ -11,6 +11,8 @@ use prometheus::{
 use queue::Lane;
 use queue::view::{LaneSnapshot, Snapshot, Totals};
 
+use crate::callback::Fate;
+
 /// From an answer out of memory to the longest wait.
 const SECONDS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
@@ -24,6 +26,8 @@ pub(crate) struct Metrics {
     connections: IntGauge,
     received: IntCounterVec,
     rejected: IntCounterVec,
+    callback_attempts: IntCounterVec,
+    callbacks: IntCounterVec,
     queue: QueueMetrics,
 }
 
@@ -82,7 +86,7 @@ impl Metrics {
             "From a request's head to its answer's head, by route; of a held answer with the wait.",
         );
         let labels = ["route", "method", "status"];
-        Self {
+        let metrics = Self {
             latency: m.add(HistogramVec::new(latency.buckets(SECONDS.to_vec()), &labels)),
             in_flight: m.gauge("evalx_requests_in_flight", "Requests without an answer yet."),
             connections: m.gauge("evalx_connections", "Open connections."),
@@ -96,9 +100,37 @@ impl Metrics {
                 "Requests that were turned down, by reason.",
                 &["reason"],
             ),
+            callback_attempts: m.counts(
+                "evalx_callback_attempts_total",
+                "Attempts to tell a client that a submission is over, by outcome.",
+                &["outcome"],
+            ),
+            callbacks: m.counts(
+                "evalx_callbacks_total",
+                "Callbacks that will not be tried again, by how they ended.",
+                &["end"],
+            ),
             queue: QueueMetrics::new(&m),
             registry: m.0,
+        };
+        // A rate over a series that begins with its first failure would not see that one.
+        for fate in Fate::ALL {
+            metrics.callback_attempts.with_label_values(&[fate.as_str()]);
         }
+        for end in ["delivered", "gone", "given_up"] {
+            metrics.callbacks.with_label_values(&[end]);
+        }
+        metrics
+    }
+
+    /// A callback was tried.
+    pub(crate) fn callback_tried(&self, fate: Fate) {
+        self.callback_attempts.with_label_values(&[fate.as_str()]).inc();
+    }
+
+    /// A callback will not be tried again.
+    pub(crate) fn callback_ended(&self, end: &'static str) {
+        self.callbacks.with_label_values(&[end]).inc();
     }
 
     /// A request begins.

@@ -107,6 +107,10 @@ impl Server {
         let (closing, _) = watch::channel(false);
         let mut behind = JoinSet::new();
         behind.spawn(app.clone().work());
+        let mut told = closing.subscribe();
+        let until = async move { drop(told.wait_for(|closing| *closing).await) };
+        let mut deliveries = JoinSet::new();
+        deliveries.spawn(app.clone().deliver(until));
         let router = router(app.clone());
         let mut connections = JoinSet::new();
         tokio::pin!(end);
@@ -116,6 +120,10 @@ impl Server {
             tokio::select! {
                 () = &mut end => break,
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
+                Some(died) = deliveries.join_next() => {
+                    tracing::error!(?died, "the task that delivers callbacks died");
+                    break;
+                }
                 Some(died) = behind.join_next() => {
                     // They only end by a panic, and without them nobody is answered.
                     tracing::error!(?died, "a task of the service died");
@@ -136,6 +144,7 @@ impl Server {
         drop(listener);
         closing.send_replace(true);
         let all = async { while connections.join_next().await.is_some() {} };
+        let all = async { tokio::join!(all, async { drop(deliveries.join_next().await) }) };
         if timeout(limits.farewell, all).await.is_err() {
             tracing::warn!("requests were cut off at the end");
         }

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Access, App, Installed, Limits, Server};
+use anyhow::Context as _;
+use api::{Access, App, Callbacks, Installed, Limits, Secret, Server};
 use judge::language::Table;
 use queue::Store;
 use sandbox::Bytes;
@@ -46,6 +47,12 @@ pub(crate) struct ServiceArgs {
         value_delimiter = ','
     )]
     cors: Vec<String>,
+    /// Let callbacks go to addresses of this machine and of private networks; for closed networks
+    #[arg(long, env = "EVALX_CALLBACKS_TO_PRIVATE", hide_env_values = true)]
+    callbacks_to_private: bool,
+    /// A file with the secret (whsec_…) that signs callbacks of tenants without one of their own
+    #[arg(long, value_name = "FILE", env = "EVALX_CALLBACK_SECRET_FILE", hide_env_values = true)]
+    callback_secret_file: Option<PathBuf>,
     /// The largest request that is no stream
     #[arg(long, value_name = "SIZE", env = "EVALX_BODY_LIMIT", hide_env_values = true,
           default_value = "16MiB", value_parser = units::bytes)]
@@ -88,6 +95,17 @@ impl ServiceArgs {
         Ok(access)
     }
 
+    fn callbacks(&self) -> Result<Callbacks, Failure> {
+        let read = |path: &PathBuf| {
+            let said = || format!("--callback-secret-file {path:?}");
+            let text = std::fs::read_to_string(path).with_context(said)?;
+            Secret::parse(&text).with_context(said)
+        };
+        let secret = self.callback_secret_file.as_ref().map(read).transpose();
+        let secret = secret.map_err(Failure::usage)?;
+        Ok(Callbacks { to_private: self.callbacks_to_private, secret })
+    }
+
     /// Listens.
     pub(crate) async fn bind(
         &self,
@@ -97,11 +115,13 @@ impl ServiceArgs {
         access: Access,
         limits: Limits,
     ) -> Result<Server, Failure> {
+        let callbacks = self.callbacks()?;
         let config = api::Config {
             body_limit: usize::try_from(self.body_limit.0).unwrap_or(usize::MAX),
             batch_limit: self.batch_limit,
             longest_wait: self.longest_wait,
             origins: self.cors.clone(),
+            callbacks,
             ..api::Config::default()
         };
         let app = App::new(store, table, installed, access, config);

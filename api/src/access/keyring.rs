@@ -1,6 +1,7 @@
 //! The file of tokens, and finding one in it.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::Right;
+use crate::callback::Secret;
 
 /// The tokens of a file, as it was when it was read:
 ///
@@ -24,6 +26,7 @@ use super::Right;
 ///     rate: 50                 # submissions a second; default: no limit
 ///     queue_share: 0.25        # of the places in the queue; default: all
 ///     rights: [submit, read]   # and admin; default: submit and read
+///     callback_secret: whsec_… # signs callbacks; default: the server's
 /// ```
 ///
 /// Tokens are random (`openssl rand -hex 24`), so a fast hash is as good as a slow one, and an
@@ -39,7 +42,6 @@ pub struct Keyring {
 type Stamp = (Option<SystemTime>, u64);
 
 /// One token.
-#[derive(Debug)]
 pub(crate) struct Token {
     pub(crate) name: String,
     pub(crate) tenant: Tenant,
@@ -47,6 +49,7 @@ pub(crate) struct Token {
     pub(crate) rate: Option<f64>,
     pub(crate) queue_share: Option<f64>,
     pub(crate) rights: Vec<Right>,
+    callback_secret: Option<String>,
 }
 
 /// Why a file of tokens cannot be used.
@@ -99,6 +102,7 @@ struct Entry {
     queue_share: Option<f64>,
     #[serde(default = "usual")]
     rights: Vec<Right>,
+    callback_secret: Option<String>,
 }
 
 fn one() -> u32 {
@@ -134,7 +138,7 @@ impl Keyring {
             let (hash, token) = read(entry).map_err(|reason| wrong(&name, reason))?;
             if let Some(other) = tokens.values().find(|other| other.disagrees(&token)) {
                 let reason = format!(
-                    "tenant {} has another weight, rate or queue_share in token {}",
+                    "tenant {} has another weight, rate, queue_share or callback_secret in token {}",
                     token.tenant, other.name
                 );
                 return Err(wrong(&name, reason));
@@ -161,6 +165,13 @@ impl Keyring {
         self.tokens.get(&hash).cloned()
     }
 
+    /// What signs callbacks of a tenant.
+    pub(crate) fn secret(&self, tenant: &Tenant) -> Option<Secret> {
+        let token = self.tokens.values().find(|token| token.tenant == *tenant)?;
+        let secret = token.callback_secret.as_deref()?;
+        Some(Secret::parse(secret).expect("it was looked at when the file was read"))
+    }
+
     /// What each tenant may, in a queue of `depth` places.
     pub(crate) fn accounts(&self, depth: u64) -> Vec<(Tenant, Account)> {
         let account = |token: &Arc<Token>| {
@@ -184,16 +195,24 @@ impl Keyring {
     }
 }
 
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the secret.
+        f.debug_struct("Token").field("name", &self.name).field("tenant", &self.tenant).finish()
+    }
+}
+
 impl Token {
     /// Whether two tokens give one tenant different things.
     fn disagrees(&self, other: &Self) -> bool {
         let things = |token: &Self| (token.weight, token.rate, token.queue_share);
-        self.tenant == other.tenant && things(self) != things(other)
+        let secrets = self.callback_secret == other.callback_secret;
+        self.tenant == other.tenant && (things(self) != things(other) || !secrets)
     }
 }
 
 fn read(entry: Entry) -> Result<([u8; 32], Token), String> {
-    let Entry { name, hash, tenant, weight, rate, queue_share, rights } = entry;
+    let Entry { name, hash, tenant, weight, rate, queue_share, rights, callback_secret } = entry;
     let digest = hash.strip_prefix("sha256:").and_then(unhex);
     let digest = digest.ok_or("hash must be sha256: and 64 hexadecimal digits")?;
     let tenant = Tenant::new(tenant.unwrap_or_else(|| name.clone())).map_err(|e| e.to_string())?;
@@ -206,7 +225,11 @@ fn read(entry: Entry) -> Result<([u8; 32], Token), String> {
     if queue_share.is_some_and(|share| !(share > 0.0 && share <= 1.0)) {
         return Err("queue_share must be above 0 and at most 1".to_owned());
     }
-    Ok((digest, Token { name, tenant, weight, rate, queue_share, rights }))
+    if let Some(secret) = &callback_secret {
+        Secret::parse(secret).map_err(|error| format!("callback_secret: {error}"))?;
+    }
+    let token = Token { name, tenant, weight, rate, queue_share, rights, callback_secret };
+    Ok((digest, token))
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {
@@ -262,6 +285,7 @@ mod tests {
             (&entry(", tenant: a b"), "a tenant must be 1 to 64 visible"),
             (&entry(", wieght: 2"), "unknown field `wieght`"),
             (&entry(", rights: [write]"), "unknown variant `write`"),
+            (&entry(", callback_secret: x"), "callback_secret: a callback secret is whsec_"),
             (
                 &(entry("") + &format!("- {{name: b, hash: 'sha256:{HASH}'}}")),
                 "has the hash of token ci",

@@ -196,7 +196,7 @@ impl Batch {
     }
 
     fn job(&self, request: Request, index: u32) -> Result<Job, Problem> {
-        let order = request.order(self.app.table(), self.key.as_ref(), index)?;
+        let order = request.order(&self.app, self.key.as_ref(), index)?;
         Ok(self.app.job(order, &self.caller)?)
     }
 

@@ -12,6 +12,8 @@ use queue::{IdempotencyKey, JobId, Lane};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::app::App;
+use crate::callback::Wire;
 use crate::intake::{Known, Order, State};
 use crate::problem::{Document, Kind, Problem};
 
@@ -51,6 +53,12 @@ pub(crate) struct Request {
     /// Given back with every answer about it; at most 16 of 128 characters.
     #[serde(default)]
     tags: Vec<String>,
+    /// Told when it is over, by a POST of what `GET /v1/submissions/{id}` answers: an address that
+    /// begins with https:// or http:// and is public. At least once; a delivery that is not
+    /// answered with 2xx is repeated for some hours. Headers as of Standard Webhooks: `webhook-id`
+    /// (the same in each attempt), `webhook-timestamp` and, if there is a secret,
+    /// `webhook-signature`.
+    callback: Option<String>,
     /// The client's own name for this submission: sent again, it is not judged again. The header
     /// `Idempotency-Key` names a whole request.
     idempotency_key: Option<String>,
@@ -159,7 +167,7 @@ impl Request {
     /// in it.
     pub(crate) fn order(
         self,
-        table: &Table,
+        app: &App,
         header: Option<&IdempotencyKey>,
         index: u32,
     ) -> Result<Order, Problem> {
@@ -175,9 +183,10 @@ impl Request {
             stop,
             lane,
             tags,
+            callback,
             idempotency_key,
         } = self;
-        let files = sources(table, &language, source, files)?;
+        let files = sources(app.table(), &language, source, files)?;
         for (n, test) in tests.iter_mut().enumerate().filter(|(_, t)| t.name.is_empty()) {
             test.name = (n + 1).to_string();
         }
@@ -187,12 +196,13 @@ impl Request {
         }
         let note = (!tags.is_empty())
             .then(|| serde_json::to_vec(&Note { tags }).expect("text becomes JSON"));
+        let callback = callback.map(|url| app.callback(&url, Wire::Native, "callback"));
         let own = idempotency_key.map(IdempotencyKey::new).transpose();
         let own = own.map_err(|error| invalid("idempotency_key", error.to_string()))?;
         // A key of its own names the submission wherever it stands in a batch.
         let key = own.map(|key| (key, 0)).or_else(|| header.map(|key| (key.clone(), index)));
         let submission = Submission { language, files, entry, args, tests, limits, checker, stop };
-        Ok(Order { submission, lane: lane.into(), key, note })
+        Ok(Order { submission, lane: lane.into(), key, note, callback: callback.transpose()? })
     }
 }
 

@@ -5,6 +5,7 @@
 mod access;
 mod bad_input;
 mod batch;
+mod callbacks;
 mod document;
 mod events;
 mod page;

@@ -67,6 +67,7 @@ impl Scene {
         let app = App::new(Arc::clone(&store) as _, table, None, access, config);
         let mut tasks = JoinSet::new();
         tasks.spawn(app.clone().work());
+        tasks.spawn(app.clone().deliver(std::future::pending()));
         Self { store, router: router(app), tasks }
     }
 
