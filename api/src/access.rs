@@ -234,6 +234,11 @@ with_right!(
     Reader,
     Read
 );
+with_right!(
+    /// Somebody who may store and delete problems.
+    Curator,
+    Admin
+);
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;

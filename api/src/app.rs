@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use judge::language::Table;
+use problems::Shelf;
 use queue::{Store, Tenant};
 
 use crate::access::Access;
 use crate::callback::{self, Secret};
 use crate::hub::Hub;
+use crate::library::Library;
 use crate::metrics::Metrics;
 
 /// How the service behaves.
@@ -26,6 +28,8 @@ pub struct Config {
     pub longest_wait: Duration,
     /// The most source of one program. Default 1 MiB, as the judge's.
     pub source_limit: u64,
+    /// The largest problem that is handed in. Default 256 MiB.
+    pub problem_limit: usize,
     /// Pages of other origins that may call (CORS); `*` is every page. Default none.
     pub origins: Vec<String>,
     /// How clients are told that a submission is over.
@@ -40,6 +44,7 @@ impl Default for Config {
             batch_limit: 10_000,
             longest_wait: Duration::from_secs(60),
             source_limit: 1 << 20,
+            problem_limit: 256 << 20,
             origins: Vec::new(),
             callbacks: callback::Config::default(),
         }
@@ -65,6 +70,7 @@ struct Parts {
     hub: Arc<Hub>,
     table: Arc<Table>,
     installed: Option<Vec<Installed>>,
+    problems: Option<Library>,
     access: Access,
     config: Config,
     metrics: Metrics,
@@ -82,7 +88,19 @@ impl App {
         config: Config,
     ) -> Self {
         let (hub, metrics) = (Arc::new(Hub::default()), Metrics::new());
-        Self(Arc::new(Parts { store, hub, table, installed, access, config, metrics }))
+        let problems = None;
+        Self(Arc::new(Parts { store, hub, table, installed, problems, access, config, metrics }))
+    }
+
+    /// With a place for problems. For a service that nobody uses yet.
+    ///
+    /// # Panics
+    /// When somebody does.
+    #[must_use]
+    pub fn with_problems(mut self, shelf: Option<Shelf>) -> Self {
+        let parts = Arc::get_mut(&mut self.0).expect("nobody else has it yet");
+        parts.problems = shelf.map(Library::new);
+        self
     }
 
     pub(crate) fn store(&self) -> &dyn Store {
@@ -110,6 +128,10 @@ impl App {
 
     pub(crate) fn installed(&self) -> Option<&[Installed]> {
         self.0.installed.as_deref()
+    }
+
+    pub(crate) fn problems(&self) -> Option<&Library> {
+        self.0.problems.as_ref()
     }
 
     pub(crate) fn access(&self) -> &Access {

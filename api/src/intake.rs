@@ -1,10 +1,12 @@
 //! From a submission to a job, and from a job back to what is answered. Every route that submits
 //! or reads goes through here, whatever its wire looks like.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use judge::Invalid;
-use judge::model::{Answer, Refusal, Report, Submission, Task, TaskError, TestReport};
+use judge::model::{Answer, LimitsSpec, Refusal, Report, Submission, Task, TaskError, TestReport};
+use problems::Hash;
 use queue::transition::Why;
 use queue::view::{JobView, Stage};
 use queue::{Enqueued, Full, IdempotencyKey, Job, JobId, Lane, Reached, Target};
@@ -13,12 +15,15 @@ use tokio::time::Instant;
 use crate::access::Caller;
 use crate::app::App;
 use crate::callback::Callback;
+use crate::library::Card;
 use crate::problem::{Kind, Problem};
 
 /// What is to be judged, for whom and how soon.
 #[derive(Debug)]
 pub(crate) struct Order {
     pub(crate) submission: Submission,
+    /// What it is submitted to; then it has no tests of its own.
+    pub(crate) problem: Option<(Hash, Arc<Card>)>,
     pub(crate) lane: Lane,
     /// The client's name for the request, and which of its submissions this is.
     pub(crate) key: Option<(IdempotencyKey, u32)>,
@@ -116,11 +121,15 @@ impl From<Error> for Problem {
 impl App {
     /// Makes a job of an order, or says what is wrong with it.
     pub(crate) fn job(&self, order: Order, caller: &Caller) -> Result<Job, Error> {
-        let Order { submission, lane, key, note, callback } = order;
+        let Order { submission, problem, lane, key, note, callback } = order;
         let source_limit = sandbox::Bytes(self.config().source_limit);
         judge::check_form(&submission, self.table(), source_limit).map_err(Error::Invalid)?;
-        let (cost, deadline) = estimate(&submission);
-        let payload = Task { submission }.encode().map_err(Error::Number)?;
+        let (cost, deadline) = match &problem {
+            None => estimate(submission.tests.len(), &submission.limits),
+            Some((_, card)) => estimate(card.tests, &submission.limits.or(&card.limits)),
+        };
+        let problem = problem.map(|(hash, _)| hash.to_string());
+        let payload = Task { submission, problem }.encode().map_err(Error::Number)?;
         let limit = self.store().settings().payload_limit;
         if payload.len() > limit {
             return Err(Error::TooLarge { size: payload.len(), limit });
@@ -235,13 +244,13 @@ pub(crate) fn known(id: &JobId, view: JobView) -> Result<Known, Error> {
 
 /// How long it will probably hold a slot, and how long it may. The first only has to be right
 /// between submissions: the worker tells how long it really took.
-fn estimate(submission: &Submission) -> (Duration, Duration) {
+fn estimate(tests: usize, limits: &LimitsSpec) -> (Duration, Duration) {
     const COMPILE: Duration = Duration::from_millis(500);
     const TEST: Duration = Duration::from_millis(50);
     /// Building program and checker, and waiting for slots.
     const GRACE: Duration = Duration::from_secs(600);
-    let tests = u32::try_from(submission.tests.len()).unwrap_or(u32::MAX);
-    let limits = submission.limits.over(sandbox::Limits::default());
+    let tests = u32::try_from(tests).unwrap_or(u32::MAX);
+    let limits = limits.over(sandbox::Limits::default());
     // The checker may take a minute of its own.
     let longest = limits.wall.saturating_add(Duration::from_secs(60)).saturating_mul(4);
     (COMPILE + TEST.saturating_mul(tests), GRACE.saturating_add(longest.saturating_mul(tests)))

@@ -8,6 +8,7 @@ mod body;
 mod callback;
 mod hub;
 mod intake;
+mod library;
 mod metrics;
 mod openapi;
 mod page;

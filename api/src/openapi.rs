@@ -4,7 +4,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
-use crate::v1::{batch, events, fleet, languages, submissions};
+use crate::v1::{batch, events, fleet, languages, problems, submissions};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -15,10 +15,12 @@ use crate::v1::{batch, events, fleet, languages, submissions};
     ),
     paths(
         submissions::create, batch::create, submissions::show, submissions::cancel,
-        events::stream, languages::list, fleet::show,
+        events::stream, problems::create, problems::show, problems::delete,
+        languages::list, fleet::show,
     ),
     tags(
         (name = "submissions", description = "Handing in, watching, calling off"),
+        (name = "problems", description = "Tests that are handed in once and named by their hash"),
         (name = "fleet", description = "What can be judged, and how it goes"),
     ),
 )]

@@ -9,6 +9,7 @@ pub(crate) mod batch;
 pub(crate) mod events;
 pub(crate) mod fleet;
 pub(crate) mod languages;
+pub(crate) mod problems;
 pub(crate) mod submissions;
 pub(crate) mod wire;
 
@@ -19,6 +20,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/submissions:batch", post(batch::create))
         .route("/submissions/{id}", get(submissions::show).delete(submissions::cancel))
         .route("/submissions/{id}/events", get(events::stream))
+        .route("/problems", post(problems::create))
+        .route("/problems/{problem}", get(problems::show).delete(problems::delete))
         .route("/languages", get(languages::list))
         .route("/fleet", get(fleet::show))
 }

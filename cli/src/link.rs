@@ -37,6 +37,11 @@ pub(crate) struct QueueArgs {
 }
 
 impl QueueArgs {
+    /// The queue's server, as it was named.
+    pub(crate) fn server(&self) -> &str {
+        &self.redis
+    }
+
     /// What they say, with the files they name.
     pub(crate) fn address(&self) -> Result<Address, Failure> {
         let Self { redis, redis_ca, queue, patience } = self;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use api::{Access, App, Callbacks, Installed, Limits, Secret, Server};
 use judge::language::Table;
+use problems::Shelf;
 use queue::Store;
 use sandbox::Bytes;
 use tokio::runtime::{Builder, Runtime};
@@ -57,6 +58,10 @@ pub(crate) struct ServiceArgs {
     #[arg(long, value_name = "SIZE", env = "EVALX_BODY_LIMIT", hide_env_values = true,
           default_value = "16MiB", value_parser = units::bytes)]
     body_limit: Bytes,
+    /// The largest problem that is handed in
+    #[arg(long, value_name = "SIZE", env = "EVALX_PROBLEM_LIMIT", hide_env_values = true,
+          default_value = "256MiB", value_parser = units::bytes)]
+    problem_limit: Bytes,
     /// Submissions of one batch
     #[arg(
         long,
@@ -112,19 +117,21 @@ impl ServiceArgs {
         store: Arc<dyn Store>,
         table: Arc<Table>,
         installed: Option<Vec<Installed>>,
+        shelf: Option<Shelf>,
         access: Access,
         limits: Limits,
     ) -> Result<Server, Failure> {
         let callbacks = self.callbacks()?;
         let config = api::Config {
             body_limit: usize::try_from(self.body_limit.0).unwrap_or(usize::MAX),
+            problem_limit: usize::try_from(self.problem_limit.0).unwrap_or(usize::MAX),
             batch_limit: self.batch_limit,
             longest_wait: self.longest_wait,
             origins: self.cors.clone(),
             callbacks,
             ..api::Config::default()
         };
-        let app = App::new(store, table, installed, access, config);
+        let app = App::new(store, table, installed, access, config).with_problems(shelf);
         let bound = Server::bind(app, self.listen, self.open_to_all, limits).await;
         bound.map_err(Failure::usage)
     }

@@ -259,8 +259,8 @@ impl Crew {
                 self.metrics.failed(phase);
                 let is_last = lease.attempt >= lease.attempts;
                 warn!(phase = phase.as_str(), %reason, is_last, "the judge failed");
-                // A missing toolchain says nothing of the others.
-                if phase != Phase::Toolchain {
+                // A missing toolchain or problem says nothing of the others.
+                if !matches!(phase, Phase::Toolchain | Phase::Problem) {
                     self.change(|state| state.setback.failed(Instant::now()));
                 }
                 if is_last && !last.is_empty() {

@@ -85,6 +85,8 @@ pub enum Phase {
     Toolchain,
     /// Before the first box.
     Prepare,
+    /// The problem is unknown, or cannot be used here.
+    Problem,
     /// Compiling.
     Compile,
     /// Running or checking a test.
@@ -98,6 +100,7 @@ impl Phase {
         match self {
             Self::Toolchain => "toolchain",
             Self::Prepare => "prepare",
+            Self::Problem => "problem",
             Self::Compile => "compile",
             Self::Run => "run",
         }
@@ -129,25 +132,50 @@ impl Judging for Judge {
     }
 
     fn judge(&self, work: Work<'_>, watch: &dyn Watch, cancel: &Cancel) -> Judged {
-        let submission = match Task::decode(work.payload) {
-            Ok(Task { submission }) => submission,
-            Err(error @ TaskError::Newer { .. }) => return Judged::Newer { reason: chain(&error) },
-            Err(error) => return Judged::Unreadable { reason: position(&error) },
-        };
-        let progress = Progress { watch, phase: AtomicU8::new(0) };
-        let judged = self.execute_batch(&submission, &progress, cancel);
-        if cancel.is_cancelled() {
-            return Judged::Withdrawn;
-        }
-        match judged {
-            Ok(report) if report.verdict == Verdict::InternalError => {
-                let reason = report.error.clone();
-                let reason = reason.unwrap_or_else(|| "the judge gave no reason".to_owned());
-                failed(progress.phase(), reason, Answer::judged(report), work.limit)
+        match read(work) {
+            Ok(Task { submission, problem: None }) => {
+                judge(self, &submission, &|report| report, work, watch, cancel)
             }
-            Ok(report) => done(report, work.limit),
-            Err(error) => refused(&submission, error, Judging::engine(self), work.limit),
+            Ok(Task { submission, problem: Some(_) }) => {
+                let reason = "this worker knows no problems".to_owned();
+                let report = blank(&submission, Judging::engine(self), reason.clone());
+                failed(Phase::Problem, reason, Answer::judged(report), work.limit)
+            }
+            Err(unread) => unread,
         }
+    }
+}
+
+/// What a job is about; or how it ends when that cannot be told.
+pub(crate) fn read(work: Work<'_>) -> Result<Task, Judged> {
+    Task::decode(work.payload).map_err(|error| match error {
+        TaskError::Newer { .. } => Judged::Newer { reason: chain(&error) },
+        error => Judged::Unreadable { reason: position(&error) },
+    })
+}
+
+/// Judges a submission and grades its report.
+pub(crate) fn judge(
+    judge: &Judge,
+    submission: &Submission,
+    grade: &dyn Fn(Report) -> Report,
+    work: Work<'_>,
+    watch: &dyn Watch,
+    cancel: &Cancel,
+) -> Judged {
+    let progress = Progress { watch, phase: AtomicU8::new(0) };
+    let judged = judge.execute_batch(submission, &progress, cancel);
+    if cancel.is_cancelled() {
+        return Judged::Withdrawn;
+    }
+    match judged.map(grade) {
+        Ok(report) if report.verdict == Verdict::InternalError => {
+            let reason = report.error.clone();
+            let reason = reason.unwrap_or_else(|| "the judge gave no reason".to_owned());
+            failed(progress.phase(), reason, Answer::judged(report), work.limit)
+        }
+        Ok(report) => done(report, work.limit),
+        Err(error) => refused(submission, error, Judging::engine(judge), work.limit),
     }
 }
 
@@ -189,14 +217,14 @@ fn refused(submission: &Submission, error: judge::Error, engine: &str, limit: us
     }
 }
 
-fn failed(phase: Phase, reason: String, last: Answer, limit: usize) -> Judged {
+pub(crate) fn failed(phase: Phase, reason: String, last: Answer, limit: usize) -> Judged {
     // A report of ours has no number that is none; without bytes the job ends as a dead letter.
     let last = last.encode(limit).map(Bytes::from).unwrap_or_default();
     Judged::Failed { phase, reason, last }
 }
 
 /// The report of a submission that was never run.
-fn blank(submission: &Submission, engine: &str, error: String) -> Report {
+pub(crate) fn blank(submission: &Submission, engine: &str, error: String) -> Report {
     Report {
         verdict: Verdict::InternalError,
         score: None,

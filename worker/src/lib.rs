@@ -1,6 +1,7 @@
 //! Claims jobs from the queue and judges them: the daemon behind `evalx worker`.
 #![forbid(unsafe_code)]
 
+mod court;
 mod crew;
 mod embedded;
 mod judging;
@@ -18,6 +19,7 @@ mod stub;
 mod tasks;
 mod watch;
 
+pub use court::{Court, Unpacked};
 pub use embedded::{Embedded, embedded};
 pub use judging::{Judged, Judging, Phase, Watch, Work};
 pub use run::{Config, Error, run};

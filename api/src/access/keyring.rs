@@ -275,6 +275,17 @@ mod tests {
     }
 
     #[test]
+    fn callbacks_of_a_tenant_are_signed_with_its_own_secret() {
+        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let entry =
+            format!("{{name: ci, hash: 'sha256:{HASH}', tenant: a, callback_secret: {secret}}}");
+        let ring = of(&format!("tokens:\n- {entry}")).unwrap();
+        assert!(ring.secret(&Tenant::new("a").unwrap()).is_some());
+        assert!(ring.secret(&Tenant::new("ci").unwrap()).is_none());
+        assert!(!format!("{ring:?}").contains("MfKQ9r8"));
+    }
+
+    #[test]
     fn what_is_wrong_with_a_file_is_said() {
         let entry = |more: &str| format!("tokens:\n- {{name: ci, hash: 'sha256:{HASH}'{more}}}\n");
         for (text, said) in [

@@ -182,7 +182,7 @@ impl Batch {
         for request in requests {
             let index = self.count;
             self.count += 1;
-            jobs.push(self.job(request, index).map_err(|problem| problem.within(index))?);
+            jobs.push(self.job(request, index).await.map_err(|problem| problem.within(index))?);
         }
         self.app.access().charge(&self.caller, jobs.len())?;
         let ids: Vec<JobId> = jobs.iter().map(|job| job.id.clone()).collect();
@@ -195,15 +195,15 @@ impl Batch {
         Ok(())
     }
 
-    fn job(&self, request: Request, index: u32) -> Result<Job, Problem> {
-        let order = request.order(&self.app, self.key.as_ref(), index)?;
+    async fn job(&mut self, request: Request, index: u32) -> Result<Job, Problem> {
+        let order = request.order(&self.app, self.key.as_ref(), index).await?;
         Ok(self.app.job(order, &self.caller)?)
     }
 
     async fn run(mut self) {
         while !self.is_done() {
             match self.turn().await {
-                Turn::Read(piece) => self.read(piece),
+                Turn::Read(piece) => self.read(piece).await,
                 Turn::Offer => self.offer().await,
                 Turn::Over(Some(id)) => self.ready.push_back(id),
                 // Nothing was heard for a while: perhaps nothing was said.
@@ -264,14 +264,14 @@ impl Batch {
     }
 
     /// Makes jobs of the lines that have come.
-    fn read(&mut self, piece: Result<Option<Bytes>, body::Error>) {
+    async fn read(&mut self, piece: Result<Option<Bytes>, body::Error>) {
         let Some(mut input) = self.input.take() else { return };
         let limit = self.app.config().body_limit;
         match piece {
             Err(error) => return self.refuse(self.count, &error.into()),
             Ok(None) => {
                 let rest = std::mem::take(&mut input.rest);
-                self.line(&rest);
+                self.line(&rest).await;
                 return;
             }
             Ok(Some(piece)) => {
@@ -284,7 +284,7 @@ impl Batch {
             let line = input.rest.split_to(end);
             input.rest.advance(1);
             input.looked = 0;
-            if !self.line(&line) {
+            if !self.line(&line).await {
                 return;
             }
         }
@@ -295,7 +295,7 @@ impl Batch {
     }
 
     /// Makes a job of one line. False when no more are taken.
-    fn line(&mut self, line: &[u8]) -> bool {
+    async fn line(&mut self, line: &[u8]) -> bool {
         if line.iter().all(u8::is_ascii_whitespace) {
             return true;
         }
@@ -305,7 +305,10 @@ impl Batch {
             return false;
         }
         self.count += 1;
-        let job = body::parse(line).map_err(Problem::from).and_then(|r| self.job(r, index));
+        let job = match body::parse(line) {
+            Ok(request) => self.job(request, index).await,
+            Err(error) => Err(error.into()),
+        };
         match job {
             Ok(job) => self.held.push_back((index, job)),
             Err(problem) => self.refuse(index, &problem),

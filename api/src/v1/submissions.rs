@@ -52,7 +52,7 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let wait = wire::wait(&uri, &headers)?;
     let key = wire::key(&headers)?;
-    let order = request.order(&app, key.as_ref(), 0)?;
+    let order = request.order(&app, key.as_ref(), 0).await?;
     let lane = order.lane;
     let job = app.job(order, &caller)?;
     app.access().charge(&caller, 1)?;

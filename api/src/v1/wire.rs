@@ -34,6 +34,9 @@ pub(crate) struct Request {
     /// Arguments for the program.
     #[serde(default)]
     args: Vec<String>,
+    /// The problem to submit to, by the hash that `/v1/problems` has answered; in the place of
+    /// `tests` and `checker`. Of the limits, those that are given here count.
+    problem: Option<String>,
     /// The tests, in the order in which they are reported. One without an answer is a plain run;
     /// one without a name is named by its number, from 1.
     #[serde(default)]
@@ -42,8 +45,7 @@ pub(crate) struct Request {
     #[serde(default)]
     limits: LimitsSpec,
     /// How output becomes a verdict; default: line by line.
-    #[serde(default)]
-    checker: Checker,
+    checker: Option<Checker>,
     /// Whether to go on after a test that is not accepted; default: yes.
     #[serde(default)]
     stop: StopRule,
@@ -165,7 +167,7 @@ const TAG: usize = 128;
 impl Request {
     /// What is to be judged. `header` is the key that came with the request, `index` the position
     /// in it.
-    pub(crate) fn order(
+    pub(crate) async fn order(
         self,
         app: &App,
         header: Option<&IdempotencyKey>,
@@ -177,6 +179,7 @@ impl Request {
             files,
             entry,
             args,
+            problem,
             mut tests,
             limits,
             checker,
@@ -190,6 +193,17 @@ impl Request {
         for (n, test) in tests.iter_mut().enumerate().filter(|(_, t)| t.name.is_empty()) {
             test.name = (n + 1).to_string();
         }
+        let problem = match &problem {
+            None => None,
+            Some(_) if !tests.is_empty() => {
+                return Err(invalid("tests", "give either a problem or tests"));
+            }
+            Some(_) if checker.is_some() => {
+                return Err(invalid("checker", "give either a problem or a checker"));
+            }
+            Some(name) => Some(app.problem_of(name, "problem").await?),
+        };
+        let checker = checker.unwrap_or_default();
         if tags.len() > TAGS || tags.iter().any(|tag| tag.chars().count() > TAG) {
             let detail = format!("at most {TAGS} tags of {TAG} characters are kept");
             return Err(invalid("tags", detail));
@@ -202,7 +216,8 @@ impl Request {
         // A key of its own names the submission wherever it stands in a batch.
         let key = own.map(|key| (key, 0)).or_else(|| header.map(|key| (key.clone(), index)));
         let submission = Submission { language, files, entry, args, tests, limits, checker, stop };
-        Ok(Order { submission, lane: lane.into(), key, note, callback: callback.transpose()? })
+        let callback = callback.transpose()?;
+        Ok(Order { submission, problem, lane: lane.into(), key, note, callback })
     }
 }
 

@@ -9,5 +9,6 @@ mod callbacks;
 mod document;
 mod events;
 mod page;
+mod problems;
 mod scene;
 mod submissions;

@@ -151,7 +151,7 @@ async fn work(store: Arc<dyn Store>) {
         }
         for lease in leases {
             let held = Held::from(&lease);
-            let Task { submission } = Task::decode(&lease.payload).unwrap();
+            let Task { submission, problem: _ } = Task::decode(&lease.payload).unwrap();
             let source = submission.files[0].contents.read().unwrap();
             if *source == *b"hold" {
                 continue;

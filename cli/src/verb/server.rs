@@ -13,6 +13,7 @@ use crate::exit::{self, Exit, Failure};
 use crate::link::{self, QueueArgs};
 use crate::logs::{LogArgs, Usual};
 use crate::output;
+use crate::problems::ProblemArgs;
 use crate::service::{self, ServiceArgs};
 use crate::units;
 
@@ -42,6 +43,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     service: ServiceArgs,
     #[command(flatten)]
+    problems: ProblemArgs,
+    #[command(flatten)]
     logs: LogArgs,
 }
 
@@ -56,6 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
             .with_context(|| format!("cannot read --languages {dir:?}"))
             .map_err(Failure::usage)?,
     });
+    let shelf = args.problems.shelf(Some(args.queue.server()), None)?;
     let settings = args.service.settings();
     let runtime = service::runtime()?;
     let served = runtime.block_on(async {
@@ -66,7 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
             () = &mut end => return Ok(Exit::Ok),
         };
         let limits = Limits { farewell: args.grace, ..Limits::default() };
-        let server = args.service.bind(Arc::new(store), table, None, access, limits).await?;
+        let server = args.service.bind(Arc::new(store), table, None, shelf, access, limits).await?;
         let address = server.address().context("the listener").map_err(Failure::judge)?;
         output::stdout(&format!("http://{address}\n"))?;
         server.run(end).await;

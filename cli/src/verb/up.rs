@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::problems::{Address, Shelf};
 use anyhow::Context as _;
 use api::{Installed, Limits, Server};
 use judge::language::{Host, Table};
@@ -10,13 +11,15 @@ use queue::{MemoryStore, Place, Store};
 use sandbox::Bytes;
 use tokio::sync::mpsc;
 use worker::slots::Policy;
-use worker::{Embedded, Judging};
+use worker::{Court, Embedded, Judging};
 
 use crate::args::Machine;
 use crate::exit::{self, Exit, Failure};
 use crate::logs::{LogArgs, Usual};
 use crate::output::{self, Voice};
+use crate::problems::{self, ProblemArgs};
 use crate::service::{self, ServiceArgs};
+use crate::units;
 
 /// How long requests and runs may go on after Ctrl-C: what they would leave ends with the process.
 const GRACE: Duration = Duration::from_secs(2);
@@ -39,6 +42,12 @@ pub(crate) struct Args {
     #[command(flatten)]
     service: ServiceArgs,
     #[command(flatten)]
+    problems: ProblemArgs,
+    /// The most that problems may take on this machine's disk
+    #[arg(long, value_name = "SIZE", env = "EVALX_PROBLEM_CACHE", hide_env_values = true,
+          default_value = "4GiB", value_parser = units::bytes)]
+    problem_cache: Bytes,
+    #[command(flatten)]
     machine: Machine,
     #[command(flatten)]
     logs: LogArgs,
@@ -51,6 +60,10 @@ pub(crate) fn run(args: &Args, voice: Voice) -> Result<Exit, Failure> {
     let table = args.machine.table()?;
     let host = args.machine.config().host;
     let installed = installed(&table, &host);
+    let cache_dir = &args.machine.cache_dir;
+    let shelf = || -> Result<Option<Shelf>, Failure> {
+        args.problems.shelf(None, Some(Address::Folder(cache_dir.join("problem-store"))))
+    };
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new(args.service.settings()));
     let runtime = service::runtime()?;
     let served = runtime.block_on(async {
@@ -61,10 +74,12 @@ pub(crate) fn run(args: &Args, voice: Voice) -> Result<Exit, Failure> {
             Arc::clone(&store),
             Arc::clone(&table),
             Some(installed),
+            shelf()?,
             access,
             limits,
         );
         let server = bind.await?;
+        let problems = problems::cache(shelf()?, cache_dir, args.problem_cache)?;
         let station = args.machine.open(&table, voice)?;
         let address = server.address().context("the listener").map_err(Failure::judge)?;
         output::stdout(&format!("http://{address}\n"))?;
@@ -72,7 +87,8 @@ pub(crate) fn run(args: &Args, voice: Voice) -> Result<Exit, Failure> {
             format!("{} boxes by the {} engine", args.machine.slots(), station.sandbox.engine());
         voice.note(&format!("evalX is up with {what}; Ctrl-C ends it"));
         let slots = args.machine.slots();
-        Box::pin(together(store, slots, server, Arc::new(station.judge), end)).await
+        let court = Arc::new(Court::new(station.judge, problems));
+        Box::pin(together(store, slots, server, court, end)).await
     });
     // Order: threads and tasks hold the judge, and its engine takes its slots down when the last
     // of them lets go.

@@ -10,13 +10,14 @@ use queue::{Place, Settings};
 use sandbox::Bytes;
 use worker::reach::Address;
 use worker::slots::{Policy, Quantity};
-use worker::{Judging, Stub};
+use worker::{Court, Judging, Stub};
 
 use crate::args::Machine;
 use crate::exit::{self, Exit, Failure};
 use crate::link::{self, QueueArgs};
 use crate::logs::{LogArgs, Usual};
 use crate::output::Voice;
+use crate::problems::{self, ProblemArgs};
 use crate::units;
 
 /// Judge what is in the shared queue, until told to stop
@@ -74,6 +75,12 @@ pub(crate) struct Args {
     #[command(flatten)]
     queue: QueueArgs,
     #[command(flatten)]
+    problems: ProblemArgs,
+    /// The most that problems may take on this machine's disk
+    #[arg(long, value_name = "SIZE", env = "EVALX_PROBLEM_CACHE", hide_env_values = true,
+          default_value = "4GiB", value_parser = units::bytes)]
+    problem_cache: Bytes,
+    #[command(flatten)]
     machine: Machine,
     #[command(flatten)]
     logs: LogArgs,
@@ -101,8 +108,10 @@ fn judging(args: &Args, voice: Voice) -> Result<(Arc<dyn Judging>, String), Fail
         return Ok((Arc::new(Stub::default()), "a stub judges nothing".to_owned()));
     }
     let table = args.machine.table()?;
+    let shelf = args.problems.shelf(Some(args.queue.server()), None)?;
     let station = args.machine.open(&table, voice)?;
-    Ok((Arc::new(station.judge), station.why))
+    let problems = problems::cache(shelf, &args.machine.cache_dir, args.problem_cache)?;
+    Ok((Arc::new(Court::new(station.judge, problems)), station.why))
 }
 
 fn config(args: Args, address: Address, why: String) -> Result<worker::Config, Failure> {
@@ -117,6 +126,8 @@ fn config(args: Args, address: Address, why: String) -> Result<worker::Config, F
         lease,
         crashes,
         queue: _,
+        problems: _,
+        problem_cache: _,
         machine,
         logs: _,
     } = args;

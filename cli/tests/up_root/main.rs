@@ -18,13 +18,16 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use rustix::process::{Pid, Signal, kill_process};
 use scene::{Done, Scene};
 use serde_json::{Value, json};
+use zip::CompressionMethod;
+use zip::write::{SimpleFileOptions, ZipWriter};
 
 type Case = (&'static str, fn());
 
-const CASES: [Case; 8] = [
+const CASES: [Case; 9] = [
     ("up is ready in a second, judges over http and leaves nothing", judges_and_leaves_nothing),
     ("a batch in three languages comes back line by line", a_batch_in_three_languages),
     ("the tests of a submission are told one by one", tests_are_told_one_by_one),
+    ("a problem is handed in once and judged by its hash", a_problem_is_judged_by_its_hash),
     ("ctrl-c ends it though a program runs", ctrl_c_ends_it_though_a_program_runs),
     ("submit follows to the verdict, and watch tells it again", client::submit_and_watch),
     ("who has no token is told so", client::tokens),
@@ -82,12 +85,17 @@ impl Up {
 
     /// HTTP/1.0: the answer ends with the connection.
     fn ask(&self, head: &str, body: &str) -> (u16, String) {
+        let kind = if head.contains("batch") { "x-ndjson" } else { "json" };
+        self.send(head, kind, body.as_bytes())
+    }
+
+    fn send(&self, head: &str, kind: &str, body: &[u8]) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let length = body.len();
         write!(stream, "{head} HTTP/1.0\r\ncontent-length: {length}\r\n").unwrap();
-        let kind = if head.contains("batch") { "x-ndjson" } else { "json" };
-        write!(stream, "content-type: application/{kind}\r\n\r\n{body}").unwrap();
+        write!(stream, "content-type: application/{kind}\r\n\r\n").unwrap();
+        stream.write_all(body).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -172,6 +180,51 @@ fn tests_are_told_one_by_one() {
     assert_eq!(events.matches("event: end\n").count(), 1, "{events}");
     assert!(events.matches("event: test\n").count() <= 5, "{events}");
     assert_eq!(up.stop(Signal::TERM).code, Some(0));
+}
+
+fn a_problem_is_judged_by_its_hash() {
+    let up = Up::start();
+    let mut zip = ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, text) in [
+        ("sum/problem.yaml", "name: Sum\nlimits: {memory: 64, code: 1}\n"),
+        ("sum/.timelimit", "2"),
+        ("sum/data/secret/1.in", "1 2\n"),
+        ("sum/data/secret/1.ans", "3\n"),
+        ("sum/data/secret/2.in", "5 6\n"),
+        ("sum/data/secret/2.ans", "11\n"),
+    ] {
+        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+        zip.start_file(name, options).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+    }
+    let zip = zip.finish().unwrap().into_inner();
+    let (status, body) = up.send("POST /v1/problems", "zip", &zip);
+    assert_eq!(status, 201, "{body}");
+    let problem = serde_json::from_str::<Value>(&body).unwrap()["problem"].clone();
+    let to = |source: &str| json!({"language": "c", "source": source, "problem": problem});
+    let right = up.judge(&to(SUM));
+    assert_eq!(right["report"]["verdict"], "AC", "{right}");
+    assert_eq!(right["report"]["tests"].as_array().unwrap().len(), 2);
+    // All at once: fetched once, the second time from memory.
+    let wrong = up.judge(&to("int main() { __builtin_printf(\"3\"); }"));
+    assert_eq!(wrong["report"]["verdict"], "WA", "{wrong}");
+    let long = up.judge(&to(&format!("{SUM}// {}", "x".repeat(1024))));
+    assert_eq!(long["status"], "refused", "{long}");
+    let reason = long["refusal"]["reason"].as_str().unwrap();
+    assert!(reason.contains("the problem takes at most 1 KiB"), "{reason}");
+    let set = json!({"tests": [{"input": "", "answer": "7"}], "checker": {"kind": "exact"}});
+    let (_, body) = up.ask("POST /v1/problems", &set.to_string());
+    let set = serde_json::from_str::<Value>(&body).unwrap()["problem"].clone();
+    let exact = json!({"language": "c", "source": "int main() { __builtin_printf(\"7\"); }", "problem": set});
+    assert_eq!(up.judge(&exact)["report"]["verdict"], "AC");
+    // What a worker has at hand is judged; the server knows it no more.
+    let path = format!("DELETE /v1/problems/{}", problem.as_str().unwrap());
+    assert_eq!(up.ask(&path, "").0, 204);
+    let (status, body) = up.ask("POST /v1/submissions", &to(SUM).to_string());
+    assert_eq!(status, 422, "{body}");
+    let Done { code, stdout: _, stderr, left } = up.stop(Signal::TERM);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(left.is_empty(), "left behind: {left:?}");
 }
 
 fn ctrl_c_ends_it_though_a_program_runs() {

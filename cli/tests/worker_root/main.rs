@@ -15,15 +15,17 @@ use std::time::{Duration, Instant};
 
 use judge::model::{Answer, Judged, Report, Task, Verdict};
 use libtest_mimic::{Arguments, Failed, Trial};
+use problems::{Address, Hash, Shelf};
 use queue::view::Stage;
 use queue::{JobId, Store, Target};
 
 use fleet::{Api, Worker, until};
 use server::TestServer;
 
-const CASES: [(&str, fn()); 6] = [
+const CASES: [(&str, fn()); 7] = [
     ("a submission goes through the queue and comes back judged", judged),
     ("what cannot be judged as written is refused with the field", refused),
+    ("a problem is fetched by its hash from where it is kept", fetched),
     ("told to stop it finishes the test that runs", told_to_stop),
     ("a cancelled job's box is dead within 100 ms", cancelled),
     ("a killed worker's box dies with it and its job is judged elsewhere", killed),
@@ -64,7 +66,7 @@ fn task(language: &str, source: &str, count: usize) -> Vec<u8> {
             "tests":[{tests}],"limits":{{"cpu_ms":10000,"wall_ms":60000}}}}"#
     );
     let submission = serde_json::from_str(&json).unwrap();
-    Task { submission }.encode().unwrap()
+    Task { submission, problem: None }.encode().unwrap()
 }
 
 const SUM: &str = "#include <stdio.h>\n\
@@ -119,8 +121,37 @@ fn refused() {
     assert_eq!(refusal.field.as_deref(), Some("language"));
     assert!(refusal.reason.contains("unknown language"), "{refusal:?}");
     assert_eq!(api.job(&id).attempts, 1, "trying again would not help");
-    let newer = api.enqueue(&br#"{"version":2}"#[..]);
+    let newer = api.enqueue(&br#"{"version":3}"#[..]);
     until("it is left to others", || api.stage(&newer) == Stage::Delayed);
+}
+
+fn fetched() {
+    let server = TestServer::start(&[]);
+    let set = br#"{"tests":[{"input":"","answer":"7"}],"checker":{"kind":"exact"}}"#;
+    let (hash, nobodys) = (Hash::of(set), Hash::of(b"nobody's"));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), set).unwrap();
+    let shelf = Shelf::open(&Address::parse(&server.url()).unwrap(), []).unwrap();
+    let put = shelf.put(&hash, file.path(), b"");
+    tokio::runtime::Runtime::new().unwrap().block_on(put).unwrap();
+    let more = ["--place", "one", "--problems", "redis"];
+    let (api, worker) = (Api::of(&server), Worker::run(&server.url(), &more));
+    let to = |problem: &Hash, source: &str| {
+        let Task { submission, .. } = Task::decode(&task("python3", source, 0)).unwrap();
+        Task { submission, problem: Some(problem.to_string()) }.encode().unwrap()
+    };
+    let jobs = [0; 4].map(|_| api.enqueue(to(&hash, "print(7, end='')")));
+    let wrong = api.enqueue(to(&hash, "print(7)"));
+    for id in &jobs {
+        assert_eq!(report(&api, id).verdict, Verdict::Accepted);
+    }
+    assert_eq!(report(&api, &wrong).verdict, Verdict::WrongAnswer);
+    assert_eq!(worker.log().matches("fetched a problem").count(), 1, "{}", worker.log());
+    // Others may know it.
+    let id = api.enqueue(to(&nobodys, "print(7)"));
+    until("it is left to others", || api.stage(&id) == Stage::Delayed);
+    let said = format!("there is no problem {nobodys}; was it deleted?");
+    assert!(worker.log().contains(&said), "{}", worker.log());
 }
 
 fn told_to_stop() {

@@ -116,6 +116,35 @@ pub struct LimitsSpec {
 }
 
 impl LimitsSpec {
+    /// These, and from `others` what is absent here.
+    #[must_use]
+    pub fn or(&self, others: &Self) -> Self {
+        let Self {
+            cpu_ms,
+            wall_ms,
+            memory_bytes,
+            processes,
+            stack_bytes,
+            file_size_bytes,
+            output_bytes,
+            open_files,
+            inodes,
+            disk_bytes,
+        } = self;
+        Self {
+            cpu_ms: cpu_ms.or(others.cpu_ms),
+            wall_ms: wall_ms.or(others.wall_ms),
+            memory_bytes: memory_bytes.or(others.memory_bytes),
+            processes: processes.or(others.processes),
+            stack_bytes: stack_bytes.or(others.stack_bytes),
+            file_size_bytes: file_size_bytes.or(others.file_size_bytes),
+            output_bytes: output_bytes.or(others.output_bytes),
+            open_files: open_files.or(others.open_files),
+            inodes: inodes.or(others.inodes),
+            disk_bytes: disk_bytes.or(others.disk_bytes),
+        }
+    }
+
     /// These limits over `base`.
     #[must_use]
     pub fn over(&self, base: Limits) -> Limits {

@@ -5,8 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Blob, Report, Submission, TestReport};
 
-/// The version that is written. It grows when an older reader would misread what it gets.
-const VERSION: u32 = 1;
+/// The newest version. It grows when an older reader would misread what it gets; what an older one
+/// can read is written as it knows it.
+const VERSION: u32 = 2;
+/// Without a problem.
+const PLAIN: u32 = 1;
 
 /// Bytes of one stream that a step keeps: steps are for watching, many times a second.
 const STEP_STREAM: usize = 4 << 10;
@@ -19,6 +22,8 @@ const CUTS: [usize; 5] = [16 << 10, 4 << 10, 1 << 10, 256, 0];
 pub struct Task {
     /// What to judge.
     pub submission: Submission,
+    /// The problem that has its tests, by its hash; the submission has none of its own then.
+    pub problem: Option<String>,
 }
 
 /// The result of a job.
@@ -79,6 +84,8 @@ struct Head {
 struct TaskWire<S> {
     version: u32,
     submission: S,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -101,8 +108,9 @@ impl Task {
     /// # Errors
     /// When a number in it is none (NaN).
     pub fn encode(&self) -> Result<Vec<u8>, TaskError> {
-        let Self { submission } = self;
-        let wire = TaskWire { version: VERSION, submission };
+        let Self { submission, problem } = self;
+        let version = if problem.is_some() { VERSION } else { PLAIN };
+        let wire = TaskWire { version, submission, problem: problem.clone() };
         serde_json::to_vec(&wire).map_err(TaskError::Unwritable)
     }
 
@@ -112,9 +120,9 @@ impl Task {
     /// When it is something else, or of a newer version.
     pub fn decode(bytes: &[u8]) -> Result<Self, TaskError> {
         check_version(bytes)?;
-        let TaskWire { version: _, submission } =
+        let TaskWire { version: _, submission, problem } =
             serde_json::from_slice(bytes).map_err(TaskError::Unreadable)?;
-        Ok(Self { submission })
+        Ok(Self { submission, problem })
     }
 }
 
@@ -170,7 +178,7 @@ impl Answer {
             Self::Judged(judged) => AnswerBody::Judged(judged),
             Self::Refused(refusal) => AnswerBody::Refused(refusal),
         };
-        let wire = AnswerWire { version: VERSION, body };
+        let wire = AnswerWire { version: PLAIN, body };
         serde_json::to_vec(&wire).map_err(TaskError::Unwritable)
     }
 }
@@ -283,14 +291,20 @@ mod tests {
 
     #[test]
     fn a_task_comes_back_as_it_was() {
-        let task = Task { submission: submission() };
-        assert_eq!(Task::decode(&task.encode().unwrap()).unwrap(), task);
+        let task = Task { submission: submission(), problem: None };
+        let bytes = task.encode().unwrap();
+        assert!(bytes.starts_with(br#"{"version":1,"#), "older workers know it");
+        assert_eq!(Task::decode(&bytes).unwrap(), task);
+        let task = Task { problem: Some("sha256:x".to_owned()), ..task };
+        let bytes = task.encode().unwrap();
+        assert!(bytes.starts_with(br#"{"version":2,"#), "older workers leave it to others");
+        assert_eq!(Task::decode(&bytes).unwrap(), task);
     }
 
     #[test]
     fn a_newer_task_says_so_whatever_else_it_holds() {
-        let error = Task::decode(br#"{"version":2,"tissue":[]}"#).unwrap_err();
-        assert_eq!(error.to_string(), "it has version 2, this evalx knows 1: update it");
+        let error = Task::decode(br#"{"version":3,"tissue":[]}"#).unwrap_err();
+        assert_eq!(error.to_string(), "it has version 3, this evalx knows 2: update it");
         for odd in ["", "x", "{}", r#"{"version":1}"#, r#"{"version":1,"submission":{},"x":1}"#] {
             let error = Task::decode(odd.as_bytes()).unwrap_err();
             assert!(matches!(error, TaskError::Unreadable(_)), "{odd}");

@@ -236,6 +236,17 @@ fn is_visible(name: &str) -> bool {
 /// Unpacks a zip of `size` bytes into a temporary folder that only this user can enter.
 fn unpack(path: &Path, size: u64, bounds: &Bounds) -> Result<TempDir, Error> {
     let failed = |source| Error::Unpack { path: path.to_owned(), source };
+    let dir = tempfile::Builder::new().prefix("evalx-problem-").tempdir().map_err(failed)?;
+    unpack_bounded(path, size, bounds, dir.path())?;
+    Ok(dir)
+}
+
+/// Unpacks a zip of `size` bytes into an empty folder.
+pub(super) fn unpack_into(path: &Path, size: u64, into: &Path) -> Result<(), Error> {
+    unpack_bounded(path, size, &BOUNDS, into)
+}
+
+fn unpack_bounded(path: &Path, size: u64, bounds: &Bounds, into: &Path) -> Result<(), Error> {
     let broken = |source| Error::Zip { path: path.to_owned(), source };
     let file =
         fs::File::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
@@ -245,11 +256,10 @@ fn unpack(path: &Path, size: u64, bounds: &Bounds) -> Result<TempDir, Error> {
         let fault = format!("it has {} entries; {entries} are accepted", archive.len());
         return Err(Error::Bomb { path: path.to_owned(), fault });
     }
-    let dir = tempfile::Builder::new().prefix("evalx-problem-").tempdir().map_err(failed)?;
     let limit = bytes.min(size.saturating_mul(ratio).max(free));
     let mut left = limit;
     for index in 0..archive.len() {
-        left = unpack_entry(path, &mut archive, index, dir.path(), left)?.ok_or_else(|| {
+        left = unpack_entry(path, &mut archive, index, into, left)?.ok_or_else(|| {
             let fault = format!(
                 "it unpacks to more than {}; {ratio} times its own size and {} are accepted",
                 Bytes(limit),
@@ -258,7 +268,7 @@ fn unpack(path: &Path, size: u64, bounds: &Bounds) -> Result<TempDir, Error> {
             Error::Bomb { path: path.to_owned(), fault }
         })?;
     }
-    Ok(dir)
+    Ok(())
 }
 
 /// Unpacks one entry below `into`. Says how many of the `left` bytes are left, or `None` when
