@@ -33,6 +33,7 @@ bench: ## Print the figures of SPEC.md beside a bare process and other queues, f
 	$(CARGO) bench --locked -p evalx --bench judge
 	$(CARGO) bench --locked -p queue --bench queue
 	$(CARGO) bench --locked -p evalx --bench worker
+	$(CARGO) bench --locked -p evalx --bench service
 
 deny: ## Licences, advisories and duplicates of the dependencies (needs cargo-deny)
 	cargo deny check
