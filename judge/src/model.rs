@@ -11,7 +11,8 @@ mod verdict;
 pub use blob::{Blob, BlobError};
 pub use report::{CompileReport, Report, StageTimes, TestReport, TestTimes};
 pub use submission::{
-    Abi, Checker, LimitsSpec, Program, SourceFile, StopRule, Submission, Test, Tokens,
+    Abi, Checker, ExtraFile, Extras, LimitsSpec, Program, SourceFile, StopRule, Submission, Test,
+    Tokens,
 };
 pub use task::{Answer, Judged, Refusal, Task, TaskError, encode_step};
 pub use verdict::Verdict;

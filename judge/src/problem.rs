@@ -37,7 +37,7 @@ pub use time_limit::{Basis, Error as TimeLimitError, TimeLimit, TimeRule};
 pub use validator::Error as ValidatorError;
 pub use verify::{Row, Status, Verification, verify};
 
-use crate::model::{Checker, LimitsSpec, Report, SourceFile, Submission, Test, Verdict};
+use crate::model::{Checker, Extras, LimitsSpec, Report, SourceFile, Submission, Test, Verdict};
 use grading::Scorer;
 use metadata::Metadata;
 use package::Package;
@@ -207,6 +207,7 @@ impl Problem {
             limits: self.limits.clone(),
             checker: self.checker.clone(),
             stop: self.grading.stop_rule(),
+            extras: Extras::default(),
         })
     }
 

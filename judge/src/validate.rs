@@ -197,6 +197,12 @@ pub enum Reason {
         /// What is granted.
         max: Bytes,
     },
+    /// Options for a compiler that takes none.
+    #[error("{language} takes no compiler options; leave them out")]
+    Options {
+        /// Display name.
+        language: String,
+    },
     /// A limit out of bounds.
     #[error(transparent)]
     Limit(LimitError),
@@ -294,11 +300,13 @@ impl<'a> Form<'a> {
     }
 
     fn drafts(self, submission: &'a Submission) -> Result<(Draft<'a>, CheckDraft<'a>), Invalid> {
-        let Submission { language, files, entry, args, tests, limits, checker, stop: _ } =
+        let Submission { language, files, entry, args, tests, limits, checker, stop: _, extras } =
             submission;
         let language = self.language(language, "language")?;
         let limits = granted(limits, Limits::default(), language, "limits")?;
-        let program = self.program(language, files, entry.as_deref(), limits, "")?;
+        let mut program = self.program(language, files, entry.as_deref(), limits, "")?;
+        arguments(extras.compiler_options.iter(), "extras.compiler_options")?;
+        program.sources = program.sources.with(extras, language)?;
         arguments(args.iter(), "args")?;
         let check = self.checker(checker)?;
         check_tests(tests, args, &check)?;
@@ -455,7 +463,7 @@ fn size(path: &Path) -> Result<u64, Reason> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{SourceFile, StopRule};
+    use crate::model::{ExtraFile, Extras, SourceFile, StopRule};
 
     type Change = Box<dyn FnOnce(&mut Submission)>;
 
@@ -469,6 +477,7 @@ mod tests {
             limits: LimitsSpec::default(),
             checker: Checker::default(),
             stop: StopRule::default(),
+            extras: Extras::default(),
         };
         change(&mut submission);
         submission
@@ -476,6 +485,10 @@ mod tests {
 
     fn file(name: &str, text: &str) -> SourceFile {
         SourceFile { name: name.into(), contents: text.into() }
+    }
+
+    fn beside(name: &str) -> ExtraFile {
+        ExtraFile { name: name.into(), contents: "x".into(), executable: false }
     }
 
     fn test(name: &str, answer: Option<&str>) -> Test {
@@ -517,6 +530,50 @@ mod tests {
         with(&submission(|s| s.tests = vec![test("1", None), test("2", None)]), |plan| {
             assert!(plan.is_ok());
         });
+    }
+
+    #[test]
+    fn what_is_wrong_with_extras_is_named() {
+        let cases: Vec<(&str, Change)> = vec![
+            (
+                "extras.files[0].name: the name \"../x\" has an empty part, . or ..",
+                Box::new(|s| s.extras.files = vec![beside("../x")]),
+            ),
+            (
+                "extras.files[0].name: the name \"main.c\" is taken by another file",
+                Box::new(|s| s.extras.files = vec![beside("main.c")]),
+            ),
+            (
+                "extras.files[1].name: the name \"a\" is taken by another file",
+                Box::new(|s| s.extras.files = vec![beside("a/b"), beside("a")]),
+            ),
+            (
+                "extras.files[1].name: the name \"a/b\" is taken by another file",
+                Box::new(|s| s.extras.files = vec![beside("a"), beside("a/b")]),
+            ),
+            (
+                "extras.files: 1001 is more than 1000",
+                Box::new(|s| {
+                    s.extras.files = (0..1001).map(|i| beside(&i.to_string())).collect();
+                }),
+            ),
+            (
+                "extras.compiler_options: Python 3 takes no compiler options",
+                Box::new(|s| {
+                    s.language = "python3".into();
+                    s.files = vec![file("main.py", "x")];
+                    s.extras.compiler_options = vec!["-O".into()];
+                }),
+            ),
+            (
+                "extras.compiler_options: an argument holds a NUL",
+                Box::new(|s| s.extras.compiler_options = vec!["-\0".into()]),
+            ),
+        ];
+        for (expected, change) in cases {
+            let said = refused(change);
+            assert!(said.starts_with(expected), "{said}");
+        }
     }
 
     #[test]

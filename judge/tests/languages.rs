@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use judge::language::{Host, Language, Table, Tier};
 use judge::model::{
-    Blob, Checker, LimitsSpec, Report, SourceFile, StopRule, Submission, Test, Verdict,
+    Blob, Checker, Extras, LimitsSpec, Report, SourceFile, StopRule, Submission, Test, Verdict,
 };
 use judge::{Config, Judge, yaml};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -209,6 +209,7 @@ fn submission(
         },
         checker: Checker::default(),
         stop: StopRule::RunAll,
+        extras: Extras::default(),
     })
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use judge::language::{Host, Table};
 use judge::model::{
-    Abi, Blob, Checker, LimitsSpec, Program, Report, SourceFile, StopRule, Submission, Test,
-    Verdict,
+    Abi, Blob, Checker, Extras, LimitsSpec, Program, Report, SourceFile, StopRule, Submission,
+    Test, Verdict,
 };
 use judge::{Config, Error, Event, Judge, Observer};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -104,6 +104,7 @@ fn cpp(text: &str, tests: Vec<Test>) -> Submission {
         },
         checker: Checker::default(),
         stop: StopRule::RunAll,
+        extras: Extras::default(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use judge::model::{Answer, Refusal, Report, StageTimes, Submission, Task, TaskError, Verdict};
@@ -180,7 +181,7 @@ pub(crate) fn judge(
 }
 
 fn done(report: Report, limit: usize) -> Judged {
-    match Answer::judged(report.clone()).encode(limit) {
+    match Answer::judged(report.clone()).ended(SystemTime::now()).encode(limit) {
         Ok(result) => Judged::Done { result: result.into(), report: Some(Box::new(report)) },
         Err(error) => {
             let reason = chain(&error);
@@ -219,7 +220,7 @@ fn refused(submission: &Submission, error: judge::Error, engine: &str, limit: us
 
 pub(crate) fn failed(phase: Phase, reason: String, last: Answer, limit: usize) -> Judged {
     // A report of ours has no number that is none; without bytes the job ends as a dead letter.
-    let last = last.encode(limit).map(Bytes::from).unwrap_or_default();
+    let last = last.ended(SystemTime::now()).encode(limit).map(Bytes::from).unwrap_or_default();
     Judged::Failed { phase, reason, last }
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use axum::http::{HeaderMap, Uri};
 use judge::language::Table;
 use judge::model::{
-    Blob, Checker, LimitsSpec, Refusal, Report, SourceFile, StopRule, Submission, Test, TestReport,
+    Blob, Checker, Extras, LimitsSpec, Refusal, Report, SourceFile, StopRule, Submission, Test,
+    TestReport,
 };
 use queue::transition::Why;
 use queue::{IdempotencyKey, JobId, Lane};
@@ -215,7 +216,9 @@ impl Request {
         let own = own.map_err(|error| invalid("idempotency_key", error.to_string()))?;
         // A key of its own names the submission wherever it stands in a batch.
         let key = own.map(|key| (key, 0)).or_else(|| header.map(|key| (key.clone(), index)));
-        let submission = Submission { language, files, entry, args, tests, limits, checker, stop };
+        let extras = Extras::default();
+        let submission =
+            Submission { language, files, entry, args, tests, limits, checker, stop, extras };
         let callback = callback.transpose()?;
         Ok(Order { submission, problem, lane: lane.into(), key, note, callback })
     }

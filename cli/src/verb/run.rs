@@ -4,7 +4,9 @@ use std::io::{self, IsTerminal, Read};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use judge::model::{Blob, Checker, LimitsSpec, StopRule, Submission, Test, TestReport, Verdict};
+use judge::model::{
+    Blob, Checker, Extras, LimitsSpec, StopRule, Submission, Test, TestReport, Verdict,
+};
 use sandbox::Bytes;
 
 use crate::args::Machine;
@@ -71,6 +73,7 @@ pub(crate) fn run(args: Args, voice: Voice) -> Result<Exit, Failure> {
         limits,
         checker: Checker::default(),
         stop: StopRule::RunAll,
+        extras: Extras::default(),
     };
     judge::check(&submission, &table, &machine.config()).map_err(engine::refused)?;
     let station = machine.open(&table, voice)?;

@@ -77,7 +77,7 @@ const SLOW: &str = "import time\ntime.sleep(1)\nprint(3)\n";
 fn report(api: &Api, id: &JobId) -> Report {
     match Answer::decode(&api.until_finished(id)).unwrap() {
         Answer::Judged(judged) => {
-            let Judged { report, tests_in_steps } = *judged;
+            let Judged { report, tests_in_steps, .. } = *judged;
             assert!(!tests_in_steps);
             report
         }

@@ -104,8 +104,8 @@ impl Judge {
     ) -> Result<Built, BuildError> {
         let Some(compile) = &program.language.compile else {
             let draft = self.cache.draft().map_err(BuildError::Cache)?;
-            Artefact::from_files(&draft.artefact_dir(), &program.sources.files)
-                .map_err(BuildError::Sources)?;
+            let files: Vec<_> = program.sources.all().cloned().collect();
+            Artefact::from_files(&draft.artefact_dir(), &files).map_err(BuildError::Sources)?;
             return self.keep(key, draft, None);
         };
         let slot = self.slots.acquire(NonZeroUsize::MIN, cancel).map_err(BuildError::Wait)?;
@@ -172,6 +172,7 @@ fn command(program: &ProgramPlan<'_>, compile: &Compile, limits: &Limits) -> Vec
     let context = Context {
         files: &program.sources.names,
         entry: &program.sources.entry,
+        options: &program.sources.options,
         args: &[],
         memory_mib: limits.memory.0 >> 20,
     };
@@ -191,7 +192,7 @@ fn job(program: &ProgramPlan<'_>, compile: &Compile) -> Job {
     let mut job = Job::new(command(program, compile, &limits));
     job.env = program.toolchain.env(&compile.env);
     job.limits = limits;
-    job.files.clone_from(&program.sources.files);
+    job.files = program.sources.all().cloned().collect();
     job.proc = program.language.proc || compile.proc;
     job
 }
@@ -208,8 +209,12 @@ fn key(program: &ProgramPlan<'_>) -> Key {
             .list(env.iter().map(|(k, v)| format!("{k}={v}")))
             .part(format!("{limits:?}"));
     }
-    for file in &sources.files {
+    for file in sources.files.iter().chain(&sources.beside) {
         key = key.part(file.path.as_os_str().as_encoded_bytes());
+        if file.executable {
+            // No file has an absolute path.
+            key = key.part("/executable");
+        }
         key = match &file.contents {
             sandbox::Contents::Memory(bytes) => key.part(bytes),
             sandbox::Contents::File(path) => key.part(path.as_os_str().as_encoded_bytes()),

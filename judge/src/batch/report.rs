@@ -10,7 +10,7 @@ use crate::validate::Plan;
 /// What a report keeps of all captured streams together. Each gets its share, within the bounds
 /// below: enough to see what went wrong, while a report of many tests stays some megabytes.
 const KEPT: usize = 16 << 20;
-const KEPT_OF_ONE: (usize, usize) = (1 << 10, 64 << 10);
+const KEPT_OF_ONE: (usize, usize) = (1 << 10, 1 << 20);
 
 impl Judge {
     /// The report of a submission of which nothing is known yet.

@@ -122,7 +122,13 @@ impl Batch<'_> {
     fn job(&self, test: &Test) -> Job {
         let common = &self.plan.submission.args;
         let args: Vec<String> = common.iter().chain(&test.args).cloned().collect();
-        run_job(&self.plan.program, self.program, &args)
+        let mut job = run_job(&self.plan.program, self.program, &args);
+        if self.plan.submission.extras.merge_stderr {
+            // The shell becomes the program: there is one process, and it is the first.
+            let shell = ["/bin/sh", "-c", "exec \"$@\" 2>&1", "sh"].map(str::to_owned);
+            job.argv.splice(0..0, shell);
+        }
+        job
     }
 
     fn report(&self, test: &Test, ran: Ran, queued: Instant) -> TestReport {
@@ -182,6 +188,7 @@ pub(super) fn run_job(program: &ProgramPlan<'_>, ready: &Ready, args: &[String])
     let context = Context {
         files: &sources.names,
         entry: &sources.entry,
+        options: &[],
         args,
         // What is granted beside the heap is not for the heap.
         memory_mib: limits.memory.0.saturating_sub(language.limits.memory_extra_bytes) >> 20,
@@ -190,6 +197,7 @@ pub(super) fn run_job(program: &ProgramPlan<'_>, ready: &Ready, args: &[String])
     job.env = toolchain.env(&language.run.env);
     job.limits = limits.clone();
     job.artefact = Some(Arc::clone(&ready.entry.artefact));
+    job.files.clone_from(&sources.beside);
     job.proc = language.proc;
     job
 }

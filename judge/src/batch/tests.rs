@@ -10,7 +10,8 @@ use sandbox::{Cancel, Captured, Collected, Outcome, Termination};
 use super::*;
 use crate::fake::{self, Call, Fake, broken, ended, said};
 use crate::model::{
-    Abi, Blob, Checker, LimitsSpec, Program, SourceFile, StopRule, Test, TestReport, Verdict,
+    Abi, Blob, Checker, ExtraFile, Extras, LimitsSpec, Program, SourceFile, StopRule, Test,
+    TestReport, Verdict,
 };
 
 /// Tests whose input is their number and whose right output is `ok`.
@@ -25,6 +26,7 @@ fn submission(language: &str, tests: usize, stop: StopRule) -> Submission {
         limits: LimitsSpec { cpu_ms: Some(1000), ..LimitsSpec::default() },
         checker: Checker::default(),
         stop,
+        extras: Extras::default(),
     }
 }
 
@@ -411,6 +413,57 @@ fn simultaneous_equal_submissions_compile_once_and_the_next_process_not_at_all()
 }
 
 #[test]
+fn extras_reach_compiler_and_program_and_tell_artefacts_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = |job: &sandbox::Job| -> Vec<String> {
+        job.files.iter().map(|f| f.path.display().to_string()).collect()
+    };
+    let fake = Arc::new(Fake::new(move |call| {
+        if call.compile {
+            let options = ["-O3", "-DX=a b"].map(str::to_owned);
+            let given: Vec<_> = call.job.argv.iter().filter(|a| options.contains(a)).collect();
+            assert!(given.is_empty() || call.job.argv[6..8] == options, "{:?}", call.job.argv);
+            assert_eq!(
+                names(&call.job),
+                ["main.x", "data/a.txt", "tool"].map(|n| match n {
+                    "main.x" => "main.c".to_owned(),
+                    n => n.to_owned(),
+                })
+            );
+            return Ok(said("ok"));
+        }
+        assert_eq!(names(&call.job), ["data/a.txt", "tool"]);
+        assert!(!call.job.files[0].executable && call.job.files[1].executable);
+        let shell = ["/bin/sh", "-c", "exec \"$@\" 2>&1", "sh", "/box/main", "arg"];
+        assert_eq!(call.job.argv, shell);
+        Ok(said("ok"))
+    }));
+    let judge = fake::judge(&fake, 2, dir.path());
+    let never = Cancel::new().unwrap();
+    let cached = |submission: &Submission| {
+        let report = judge.execute_batch(submission, &(), &never).unwrap();
+        assert_eq!(report.verdict, AC);
+        report.compile.unwrap().cached
+    };
+    let file = |name: &str, executable| ExtraFile {
+        name: name.to_owned(),
+        contents: "x".into(),
+        executable,
+    };
+    let mut plain = submission("c", 1, StopRule::RunAll);
+    plain.extras.files = vec![file("data/a.txt", false), file("tool", true)];
+    plain.extras.merge_stderr = true;
+    assert!(!cached(&plain));
+    let mut options = plain.clone();
+    options.extras.compiler_options = vec!["-O3".into(), "-DX=a b".into()];
+    assert!(!cached(&options), "other options make another program");
+    let mut merged = options.clone();
+    merged.extras.files[0].contents = "y".into();
+    assert!(!cached(&merged), "a file beside it may be part of it");
+    assert!(cached(&options) && cached(&plain));
+}
+
+#[test]
 fn a_refusal_is_shared_by_those_who_wait_and_forgotten_then() {
     let dir = tempfile::tempdir().unwrap();
     let compiles = Arc::new(AtomicUsize::new(0));
@@ -461,7 +514,7 @@ fn a_test_may_have_its_own_arguments_and_checker_flags() {
 
 #[test]
 fn the_checker_sees_all_of_the_output_and_the_report_keeps_the_beginning() {
-    let long = "x".repeat(200 << 10);
+    let long = "x".repeat(2 << 20);
     let output = long.clone();
     let fake = Arc::new(Fake::new(move |_| Ok(said(&output))));
     let mut submission = submission("python3", 1, StopRule::RunAll);
@@ -469,7 +522,7 @@ fn the_checker_sees_all_of_the_output_and_the_report_keeps_the_beginning() {
     let report = run(&fake, 1, &submission);
     assert_eq!(report.verdict, AC);
     assert!(report.tests[0].stdout_truncated);
-    assert_eq!(report.tests[0].stdout.read().unwrap().len(), 64 << 10);
+    assert_eq!(report.tests[0].stdout.read().unwrap().len(), 1 << 20);
 }
 
 fn with_checker(abi: Abi, tests: usize) -> Submission {

@@ -7,6 +7,8 @@ pub struct Context<'a> {
     pub files: &'a [String],
     /// `{entry}`: the file (or class) that starts; `{stem}` is its name without the extension.
     pub entry: &'a str,
+    /// `{options}`: options for the compiler.
+    pub options: &'a [String],
     /// `{args}`: arguments of the program.
     pub args: &'a [String],
     /// `{memory_mib}`: the memory limit in MiB, without what the language is granted over it.
@@ -17,7 +19,7 @@ pub struct Context<'a> {
 const BOX: &str = "/box";
 
 /// Stand for a list, so they must be an element of their own.
-const LISTS: [&str; 2] = ["files", "args"];
+const LISTS: [&str; 3] = ["files", "options", "args"];
 const WORDS: [&str; 4] = ["entry", "stem", "memory_mib", "box"];
 
 /// Fills in a command that has passed [`check`]. What is filled in is not looked at again.
@@ -26,6 +28,7 @@ pub(crate) fn expand(argv: &[String], context: &Context<'_>) -> Vec<String> {
     for element in argv {
         match element.as_str() {
             "{files}" => out.extend_from_slice(context.files),
+            "{options}" => out.extend_from_slice(context.options),
             "{args}" => out.extend_from_slice(context.args),
             element => out.push(fill(element, context)),
         }
@@ -148,14 +151,36 @@ mod tests {
     fn every_placeholder_is_filled_in_once() {
         let files = strings(&["a.c", "{box}.c"]);
         let args = strings(&["x y", "{entry}"]);
-        let context =
-            Context { files: &files, entry: "com/Main.java", args: &args, memory_mib: 256 };
-        let argv =
-            strings(&["cc", "{files}", "-Xmx{memory_mib}m", "{box}/{stem}:{entry}", "{args}"]);
+        let options = strings(&["-O3", "{files}"]);
+        let context = Context {
+            files: &files,
+            entry: "com/Main.java",
+            options: &options,
+            args: &args,
+            memory_mib: 256,
+        };
+        let argv = strings(&[
+            "cc",
+            "{options}",
+            "{files}",
+            "-Xmx{memory_mib}m",
+            "{box}/{stem}:{entry}",
+            "{args}",
+        ]);
         assert_eq!(check(&argv), Ok(()));
         assert_eq!(
             expand(&argv, &context),
-            ["cc", "a.c", "{box}.c", "-Xmx256m", "/box/com/Main:com/Main.java", "x y", "{entry}"]
+            [
+                "cc",
+                "-O3",
+                "{files}",
+                "a.c",
+                "{box}.c",
+                "-Xmx256m",
+                "/box/com/Main:com/Main.java",
+                "x y",
+                "{entry}"
+            ]
         );
         assert!(uses(&argv, "stem") && uses(&argv, "files") && !uses(&argv, "memory"));
     }
@@ -164,7 +189,7 @@ mod tests {
     fn other_braces_are_text() {
         let argv = strings(&["sh", "-c", "f() { echo {; }; {A} {} {x y} {"]);
         assert_eq!(check(&argv), Ok(()));
-        let context = Context { files: &[], entry: "", args: &[], memory_mib: 0 };
+        let context = Context { files: &[], entry: "", options: &[], args: &[], memory_mib: 0 };
         assert_eq!(expand(&argv, &context), argv);
     }
 

@@ -52,6 +52,15 @@ pub struct CompileReport {
     pub memory_bytes: u64,
 }
 
+impl CompileReport {
+    /// Whether the compiler took longer than it may.
+    #[must_use]
+    pub fn timed_out(&self) -> bool {
+        use sandbox::Termination::{CpuLimit, WallLimit};
+        [CpuLimit, WallLimit].into_iter().any(|limit| self.status == crate::status::words(limit))
+    }
+}
+
 /// One test.
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

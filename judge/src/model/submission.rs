@@ -33,6 +33,46 @@ pub struct Submission {
     /// Whether to go on after a test that is not accepted.
     #[serde(default)]
     pub stop: StopRule,
+    /// What few submissions ask for.
+    #[serde(default, skip_serializing_if = "Extras::is_none")]
+    pub extras: Extras,
+}
+
+/// What few submissions ask for: Judge0's wire has it.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Extras {
+    /// Options for the compiler, after its own; only for languages whose command takes some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compiler_options: Vec<String>,
+    /// Files beside the sources. They are there when it is compiled, though the compiler is not
+    /// given their names, and in the working folder of each run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<ExtraFile>,
+    /// Whether standard error goes to where standard output goes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub merge_stderr: bool,
+}
+
+impl Extras {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// One file beside the sources.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtraFile {
+    /// A plain relative path.
+    pub name: String,
+    /// What it holds.
+    pub contents: Blob,
+    /// Whether it may be executed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub executable: bool,
 }
 
 /// One source file.

@@ -1,6 +1,8 @@
 //! A submission as a job: what a server puts on the queue and a worker takes off it, and what the
 //! worker answers. JSON with a version, so that servers and workers may be updated one by one.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use serde::{Deserialize, Serialize};
 
 use super::{Blob, Report, Submission, TestReport};
@@ -15,7 +17,7 @@ const PLAIN: u32 = 1;
 const STEP_STREAM: usize = 4 << 10;
 
 /// How far streams and messages are cut, one after the other, until an answer fits.
-const CUTS: [usize; 5] = [16 << 10, 4 << 10, 1 << 10, 256, 0];
+const CUTS: [usize; 8] = [512 << 10, 128 << 10, 48 << 10, 16 << 10, 4 << 10, 1 << 10, 256, 0];
 
 /// The payload of a job.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +46,10 @@ pub struct Judged {
     /// The report was too large: its tests were left out, the steps of the job hold them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tests_in_steps: bool,
+    /// When it was done by the worker's clock, in milliseconds since 1970: to be shown, never to
+    /// be reckoned with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_ms: Option<u64>,
 }
 
 /// Why a submission cannot be judged as written.
@@ -130,7 +136,17 @@ impl Answer {
     /// An answer with this report.
     #[must_use]
     pub fn judged(report: Report) -> Self {
-        Self::Judged(Box::new(Judged { report, tests_in_steps: false }))
+        Self::Judged(Box::new(Judged { report, tests_in_steps: false, ended_ms: None }))
+    }
+
+    /// The same with the time of its end.
+    #[must_use]
+    pub fn ended(mut self, at: SystemTime) -> Self {
+        if let Self::Judged(judged) = &mut self {
+            let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+            judged.ended_ms = u64::try_from(since.as_millis()).ok();
+        }
+        self
     }
 
     /// As at most `limit` bytes. Streams and messages are cut as far as that needs, and say so; if

@@ -1,18 +1,23 @@
 //! The source files of a program: named, counted, read, and which of them starts.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use sandbox::{Bytes, Contents, InputFile};
 
 use super::{Invalid, Reason, size};
 use crate::language::{Language, uses};
-use crate::model::{Blob, SourceFile};
+use crate::model::{Blob, ExtraFile, Extras, SourceFile};
 
 /// Names appear in the compiler's command, which an engine passes in one message.
 const FILES_MAX: usize = 256;
 const NAME_MAX: usize = 160;
+/// Each is written before each run.
+const BESIDE_MAX: usize = 1000;
+const BESIDE_BYTES: Bytes = Bytes::mib(32);
 
 /// Sources that can be built: in memory, so that what is compiled is what the cache knows it by.
 #[derive(Debug, Clone)]
@@ -22,6 +27,10 @@ pub(crate) struct Sources {
     pub(crate) names: Vec<String>,
     /// The file or class that starts.
     pub(crate) entry: String,
+    /// Options for the compiler.
+    pub(crate) options: Vec<String>,
+    /// Files beside them, which are in the working folder of each run, too.
+    pub(crate) beside: Vec<InputFile>,
 }
 
 impl Sources {
@@ -56,7 +65,54 @@ impl Sources {
         let entry = start(entry, &names, language)?;
         let files = contents(files, &names, &entry, language, max)?;
         let names = names.into_iter().filter(|n| language.owns_file(n)).map(str::to_owned);
-        Ok(Self { files, names: names.collect(), entry })
+        let (options, beside) = (Vec::new(), Vec::new());
+        Ok(Self { files, names: names.collect(), entry, options, beside })
+    }
+
+    /// Adds what few submissions ask for.
+    pub(super) fn with(mut self, extras: &Extras, language: &Language) -> Result<Self, Invalid> {
+        let Extras { compiler_options, files, merge_stderr: _ } = extras;
+        let takes = language.compile.as_ref().is_some_and(|c| uses(&c.argv, "options"));
+        if !compiler_options.is_empty() && !takes {
+            let language = language.name.clone();
+            return Err(Reason::Options { language }.at("extras.compiler_options"));
+        }
+        if files.len() > BESIDE_MAX {
+            let reason = Reason::TooMany { count: files.len(), max: BESIDE_MAX };
+            return Err(reason.at("extras.files"));
+        }
+        let mut taken: BTreeSet<PathBuf> = self.files.iter().map(|f| f.path.clone()).collect();
+        let mut left = BESIDE_BYTES.0;
+        for (i, file) in files.iter().enumerate() {
+            let ExtraFile { name, contents, executable } = file;
+            let at = format!("extras.files[{i}]");
+            check_name(name).map_err(|e| e.at(format!("{at}.name")))?;
+            let path = PathBuf::from(name);
+            // Neither the same, nor one a folder of the other.
+            let clash = path.ancestors().any(|above| taken.contains(above))
+                || taken.range(path.clone()..).next().is_some_and(|p| p.starts_with(&path));
+            if clash {
+                let (name, other) = (name.clone(), "another file".to_owned());
+                return Err(Reason::Taken { name, other }.at(format!("{at}.name")));
+            }
+            let bytes = read(contents, left).map_err(|e| e.at(format!("{at}.contents")))?;
+            let bytes = bytes.map_err(|len| {
+                let bytes = Bytes((BESIDE_BYTES.0 - left).saturating_add(len));
+                let reason = Reason::TooLarge { name: name.clone(), bytes, max: BESIDE_BYTES };
+                reason.at(format!("{at}.contents"))
+            })?;
+            left -= bytes.len() as u64;
+            let contents = Contents::Memory(bytes);
+            self.beside.push(InputFile { path: path.clone(), contents, executable: *executable });
+            taken.insert(path);
+        }
+        self.options.clone_from(compiler_options);
+        Ok(self)
+    }
+
+    /// All files that are there when it is compiled.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &InputFile> {
+        self.files.iter().chain(&self.beside)
     }
 }
 
