@@ -10,6 +10,7 @@ use queue::{Store, Tenant};
 use crate::access::Access;
 use crate::callback::{self, Secret};
 use crate::hub::Hub;
+use crate::judge0::{self, Judge0};
 use crate::library::Library;
 use crate::metrics::Metrics;
 
@@ -34,6 +35,8 @@ pub struct Config {
     pub origins: Vec<String>,
     /// How clients are told that a submission is over.
     pub callbacks: callback::Config,
+    /// How the Judge0-compatible routes behave.
+    pub judge0: Judge0,
 }
 
 impl Default for Config {
@@ -47,6 +50,7 @@ impl Default for Config {
             problem_limit: 256 << 20,
             origins: Vec::new(),
             callbacks: callback::Config::default(),
+            judge0: Judge0::default(),
         }
     }
 }
@@ -74,6 +78,7 @@ struct Parts {
     access: Access,
     config: Config,
     metrics: Metrics,
+    shelf: judge0::Shelf,
 }
 
 impl App {
@@ -88,8 +93,9 @@ impl App {
         config: Config,
     ) -> Self {
         let (hub, metrics) = (Arc::new(Hub::default()), Metrics::new());
-        let problems = None;
-        Self(Arc::new(Parts { store, hub, table, installed, problems, access, config, metrics }))
+        let (problems, shelf) = (None, judge0::Shelf::default());
+        let parts = Parts { store, hub, table, installed, problems, access, config, metrics, shelf };
+        Self(Arc::new(parts))
     }
 
     /// With a place for problems. For a service that nobody uses yet.
@@ -140,6 +146,10 @@ impl App {
 
     pub(crate) fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    pub(crate) fn shelf(&self) -> &judge0::Shelf {
+        &self.0.shelf
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

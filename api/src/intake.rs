@@ -40,6 +40,8 @@ pub(crate) struct Known {
     pub(crate) attempts: u32,
     pub(crate) state: State,
     pub(crate) note: Option<bytes::Bytes>,
+    /// When it was judged, by the worker's clock: milliseconds since 1970.
+    pub(crate) ended_ms: Option<u64>,
 }
 
 /// Where a submission is.
@@ -131,8 +133,9 @@ impl App {
         let problem = problem.map(|(hash, _)| hash.to_string());
         let payload = Task { submission, problem }.encode().map_err(Error::Number)?;
         let limit = self.store().settings().payload_limit;
-        if payload.len() > limit {
-            return Err(Error::TooLarge { size: payload.len(), limit });
+        let size = payload.len().max(note.as_ref().map_or(0, Vec::len));
+        if size > limit {
+            return Err(Error::TooLarge { size, limit });
         }
         let mut job = Job::new(caller.tenant.clone(), payload).lane(lane).cost(cost);
         job = job.deadline(deadline);
@@ -166,6 +169,12 @@ impl App {
         known(id, view)
     }
 
+    /// What is known of a submission of anybody: for counts.
+    pub(crate) async fn known_of_any(&self, id: &JobId) -> Result<Option<Known>, Error> {
+        let view = self.store().job(id).await.map_err(Error::Queue)?;
+        view.map(|view| known(id, view)).transpose()
+    }
+
     /// The same, but not before it has ended, unless that takes too long.
     pub(crate) async fn known_when_over(
         &self,
@@ -174,6 +183,16 @@ impl App {
         wait: Duration,
     ) -> Result<Known, Error> {
         let end = Instant::now() + wait.min(self.config().longest_wait);
+        self.known_by(id, caller, end).await
+    }
+
+    /// The same, but not before it has ended or that time has come.
+    pub(crate) async fn known_by(
+        &self,
+        id: &JobId,
+        caller: &Caller,
+        end: Instant,
+    ) -> Result<Known, Error> {
         let mut ends = self.hub().ends();
         // First listen, then look: what ends in between is heard.
         ends.listen(std::slice::from_ref(id));
@@ -222,6 +241,7 @@ pub(crate) fn known(id: &JobId, view: JobView) -> Result<Known, Error> {
         };
         steps.iter().map(test).collect::<Result<Vec<(u32, TestReport)>, Error>>()
     };
+    let mut ended_ms = None;
     let state = match stage {
         Stage::Queued if steps.is_empty() => State::Queued,
         Stage::Queued | Stage::Delayed => State::Retrying { tests: tests()? },
@@ -229,6 +249,7 @@ pub(crate) fn known(id: &JobId, view: JobView) -> Result<Known, Error> {
         Stage::Finished(result) => match Answer::decode(&result).map_err(broken)? {
             Answer::Refused(refusal) => State::Refused(refusal),
             Answer::Judged(judged) => {
+                ended_ms = judged.ended_ms;
                 let mut report = judged.report;
                 if judged.tests_in_steps {
                     report.tests = tests()?.into_iter().map(|(_, test)| test).collect();
@@ -239,7 +260,7 @@ pub(crate) fn known(id: &JobId, view: JobView) -> Result<Known, Error> {
         Stage::Dead(why) => State::Failed(why),
         Stage::Cancelled => State::Cancelled,
     };
-    Ok(Known { lane, attempts, state, note })
+    Ok(Known { lane, attempts, state, note, ended_ms })
 }
 
 /// How long it will probably hold a slot, and how long it may. The first only has to be right

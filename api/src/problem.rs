@@ -53,6 +53,10 @@ impl Kind {
         }
     }
 
+    pub(crate) fn status(self) -> StatusCode {
+        self.facts().1
+    }
+
     /// As in the metric's label.
     pub(crate) fn name(self) -> &'static str {
         self.facts().0
@@ -130,6 +134,12 @@ impl Problem {
         self.kind
     }
 
+    /// For an API that has words of its own.
+    pub(crate) fn into_parts(self) -> (Kind, String, Vec<Fault>, Option<Duration>) {
+        let Self { kind, detail, faults, retry_after } = self;
+        (kind, detail, faults, retry_after)
+    }
+
     pub(crate) fn document(&self) -> Document<'_> {
         let Self { kind, detail, faults, retry_after } = self;
         let (name, status, title) = kind.facts();
@@ -163,7 +173,7 @@ impl IntoResponse for Problem {
 }
 
 /// Whole seconds, at least one: what the header can say.
-fn seconds(after: Duration) -> u64 {
+pub(crate) fn seconds(after: Duration) -> u64 {
     after.as_secs() + u64::from(after.subsec_nanos() > 0).max(u64::from(after.is_zero()))
 }
 

@@ -3,16 +3,16 @@
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, http};
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::app::App;
 use crate::problem::{Kind, Problem};
-use crate::{openapi, page, v1};
+use crate::{judge0, openapi, page, v1};
 
 /// The service as one router.
 pub fn router(app: App) -> Router {
@@ -24,6 +24,8 @@ pub fn router(app: App) -> Router {
         .route("/openapi.json", get(openapi::serve))
         .nest("/v1", v1::routes())
         .merge(page::routes())
+        .merge(judge0::routes(judge0::Flavor::Ce))
+        .nest("/extra-ce", judge0::routes(judge0::Flavor::Extra))
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .layer(cors)
@@ -117,16 +119,10 @@ fn known_method(method: &Method) -> &'static str {
 }
 
 fn cors(origins: &[String]) -> CorsLayer {
+    // Clients of other APIs send headers of their own, which mean nothing here.
     let layer = CorsLayer::new()
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
-        .allow_headers([
-            header::AUTHORIZATION,
-            header::CONTENT_TYPE,
-            HeaderName::from_static("idempotency-key"),
-            HeaderName::from_static("last-event-id"),
-            HeaderName::from_static("prefer"),
-            HeaderName::from_static("x-auth-token"),
-        ])
+        .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([header::LOCATION, header::RETRY_AFTER]);
     if origins.iter().any(|origin| origin == "*") {
         return layer.allow_origin(AllowOrigin::any());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use api::{Access, App, Callbacks, Installed, Limits, Secret, Server};
+use api::{Access, App, Callbacks, Installed, Judge0, Limits, Secret, Server};
 use judge::language::Table;
 use problems::Shelf;
 use queue::Store;
@@ -75,6 +75,11 @@ pub(crate) struct ServiceArgs {
     #[arg(long, value_name = "TIME", env = "EVALX_LONGEST_WAIT", hide_env_values = true,
           default_value = "60s", value_parser = units::duration)]
     longest_wait: Duration,
+    /// A setting of the Judge0-compatible routes, by its name in judge0.conf, as
+    /// MAX_SUBMISSION_BATCH_SIZE=100; several are separated by semicolons
+    #[arg(long, value_name = "NAME=VALUE", env = "EVALX_JUDGE0", hide_env_values = true,
+          value_delimiter = ';', value_parser = judge0)]
+    judge0: Vec<(String, String)>,
     /// Submissions that may wait; more are told to come back
     #[arg(
         long,
@@ -122,6 +127,10 @@ impl ServiceArgs {
         limits: Limits,
     ) -> Result<Server, Failure> {
         let callbacks = self.callbacks()?;
+        let mut judge0 = Judge0::default();
+        for (name, value) in &self.judge0 {
+            judge0.set(name, value).map_err(Failure::usage)?;
+        }
         let config = api::Config {
             body_limit: usize::try_from(self.body_limit.0).unwrap_or(usize::MAX),
             problem_limit: usize::try_from(self.problem_limit.0).unwrap_or(usize::MAX),
@@ -129,12 +138,20 @@ impl ServiceArgs {
             longest_wait: self.longest_wait,
             origins: self.cors.clone(),
             callbacks,
+            judge0,
             ..api::Config::default()
         };
         let app = App::new(store, table, installed, access, config).with_problems(shelf);
         let bound = Server::bind(app, self.listen, self.open_to_all, limits).await;
         bound.map_err(Failure::usage)
     }
+}
+
+/// A setting and its value, so far as each can be judged alone.
+fn judge0(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("a setting is NAME=VALUE")?;
+    Judge0::default().set(name, value).map_err(|error| error.to_string())?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// A runtime for a service.

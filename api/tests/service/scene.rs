@@ -1,7 +1,7 @@
 //! A service, a worker that says what the program says, and a client.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use api::{Access, App, Config, router};
 use axum::Router;
@@ -140,7 +140,7 @@ pub(crate) fn submission(verdicts: &str) -> Value {
     json!({"language": "python3", "source": "print(3)", "tests": tests})
 }
 
-/// Claims and answers: a test ends as its answer says; `refuse` and `hold` as sources do that.
+/// Claims and answers: a test ends as its answer says and its output is its input; `refuse` and `hold` as sources do that.
 async fn work(store: Arc<dyn Store>) {
     let place = Place::new("stub").unwrap();
     let (consumer, _) = Consumer::join(store, &place, &Lane::JUDGED).await.unwrap();
@@ -162,11 +162,9 @@ async fn work(store: Arc<dyn Store>) {
                 .map(|t| {
                     let answer = t.answer.as_ref().map(|answer| answer.read().unwrap());
                     let answer = answer.as_deref().unwrap_or(b"AC");
-                    test(
-                        &t.name,
-                        serde_json::from_value(json!(std::str::from_utf8(answer).unwrap()))
-                            .unwrap(),
-                    )
+                    let verdict = json!(std::str::from_utf8(answer).unwrap());
+                    let report = test(&t.name, serde_json::from_value(verdict).unwrap());
+                    TestReport { stdout: t.input.clone(), ..report }
                 })
                 .collect();
             for (index, report) in (0..).zip(&tests) {
@@ -176,7 +174,7 @@ async fn work(store: Arc<dyn Store>) {
             let answer = if *source == *b"refuse" {
                 Answer::Refused(Refusal { field: None, reason: "no".to_owned() })
             } else {
-                Answer::judged(report(&submission.language, tests))
+                Answer::judged(report(&submission.language, tests)).ended(SystemTime::now())
             };
             let result = answer.encode(64 << 10).unwrap().into();
             let outcome = Outcome::Finished { result, took: None };
