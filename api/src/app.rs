@@ -94,7 +94,8 @@ impl App {
     ) -> Self {
         let (hub, metrics) = (Arc::new(Hub::default()), Metrics::new());
         let (problems, shelf) = (None, judge0::Shelf::default());
-        let parts = Parts { store, hub, table, installed, problems, access, config, metrics, shelf };
+        let parts =
+            Parts { store, hub, table, installed, problems, access, config, metrics, shelf };
         Self(Arc::new(parts))
     }
 

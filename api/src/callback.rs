@@ -11,7 +11,6 @@
 mod address;
 mod courier;
 mod errands;
-mod judge0;
 mod message;
 mod secret;
 mod target;

@@ -32,9 +32,9 @@ mod submissions;
 mod view;
 mod words;
 
-pub(crate) use info::home;
 pub use settings::{Error as SettingError, Judge0};
 pub(crate) use shelf::Shelf;
+pub(crate) use submissions::told;
 
 /// Which edition a route belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

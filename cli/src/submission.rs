@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use judge::model::{Checker, LimitsSpec, SourceFile, StopRule, Submission};
+use judge::model::{Checker, Extras, LimitsSpec, SourceFile, StopRule, Submission};
 use judge::problem::Problem;
 
 use crate::exit::Failure;
@@ -73,6 +73,7 @@ impl SubmissionArgs {
                     limits: LimitsSpec::default(),
                     checker: checker.clone().unwrap_or_default(),
                     stop: StopRule::RunAll,
+                    extras: Extras::default(),
                 };
                 (submission, None)
             }

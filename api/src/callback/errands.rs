@@ -267,7 +267,7 @@ async fn attempt(
     let view = app.queue().job(job).await.map_err(|error| Unfit::Later(chain(&error)))?;
     let view = view.ok_or_else(|| Unfit::Never("its submission is no longer kept".to_owned()))?;
     let known = intake::known(job, view).map_err(|error| Unfit::Never(chain(&error)))?;
-    let message = callback.wire.message(job, known);
+    let message = callback.wire.message(app, job, known);
     let headers = headers(app, lease, &message);
     let host = callback.target.authority();
     let delivery = courier.deliver(&callback.target, message, headers).await;

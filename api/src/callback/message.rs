@@ -5,8 +5,9 @@ use bytes::Bytes;
 use queue::JobId;
 use serde::{Deserialize, Serialize};
 
-use super::judge0;
+use crate::app::App;
 use crate::intake::Known;
+use crate::judge0;
 use crate::v1::wire::View;
 
 /// The form in which somebody is told.
@@ -28,10 +29,10 @@ pub(crate) struct Message {
 
 impl Wire {
     /// What is said of a submission that is over.
-    pub(crate) fn message(self, id: &JobId, known: Known) -> Message {
+    pub(crate) fn message(self, app: &App, id: &JobId, known: Known) -> Message {
         let (method, body) = match self {
             Self::Native => (Method::POST, serde_json::to_vec(&View::of(id, known))),
-            Self::Judge0 => (Method::PUT, serde_json::to_vec(&judge0::body(id, known))),
+            Self::Judge0 => (Method::PUT, serde_json::to_vec(&judge0::told(app, id, &known))),
         };
         Message { method, body: body.expect("answers become JSON").into() }
     }

@@ -87,6 +87,7 @@ fn of_fields(faults: Vec<Fault>) -> Faults {
             f if f.starts_with("extras.compiler_options") => "compiler_options",
             f if f.starts_with("files") => "source_code",
             f if f.starts_with("args") || f.contains(".args") => "command_line_arguments",
+            "callback_url" => "callback_url",
             f if f.starts_with("language") => "language_id",
             _ => "base",
         };

@@ -22,6 +22,7 @@ use super::view::{Fields, Kept, NotText, Shown};
 use super::{languages, order};
 use crate::access::Caller;
 use crate::app::App;
+use crate::callback::Wire;
 use crate::intake::{self, Known};
 use crate::problem::{Kind, Problem};
 
@@ -209,9 +210,11 @@ fn job(
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let created_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
     let kept = Kept { flavor, created_ms, request: valid.request };
-    // The seam for callbacks: `kept.request.callback_url` is valid here, and whoever tells the
-    // receiver finds it in the note together with what `view` needs for the body.
-    let order = intake::Order { submission, lane, key: None, note: Some(kept.encode()) };
+    let address = kept.request.callback_url.as_deref().filter(|url| !url.is_empty());
+    let callback = address.map(|url| app.callback(url, Wire::Judge0, "callback_url"));
+    let callback = callback.transpose()?;
+    let note = Some(kept.encode());
+    let order = intake::Order { submission, problem: None, lane, key: None, note, callback };
     let job = app.job(order, caller).map_err(Problem::from)?;
     Ok(Taken { job, flavor, language, created_ms })
 }
@@ -233,6 +236,15 @@ pub(super) async fn look(
     };
     let kept = known.note.as_deref().and_then(Kept::decode);
     Ok(kept.map(|kept| (id, kept, known)))
+}
+
+/// What a receiver is told of a submission that is over: the default fields, in base64.
+pub(crate) fn told(app: &App, id: &JobId, known: &Known) -> Value {
+    let kept = known.note.as_deref().and_then(Kept::decode);
+    let shown = kept.as_ref().map(|kept| shown(app, id, kept, known));
+    let fields = shown.and_then(|shown| shown.fields(&Fields::usual(), true).ok());
+    // Without its note nothing but its name is known.
+    fields.map_or_else(|| json!({"token": id.as_str()}), Value::Object)
 }
 
 /// All that can be shown of a submission.

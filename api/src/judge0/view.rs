@@ -81,6 +81,11 @@ const DEFAULT: [&str; 8] =
 pub(super) struct Fields(Vec<&'static str>);
 
 impl Fields {
+    /// Those that are answered when none are asked for.
+    pub(super) fn usual() -> Self {
+        Self(DEFAULT.to_vec())
+    }
+
     /// From a list with commas; nothing is the default, `*` is all. Else those that there are not.
     pub(super) fn parse(text: Option<&str>) -> Result<Self, Vec<String>> {
         let text = text.unwrap_or("").trim_end_matches(',');
@@ -98,7 +103,7 @@ impl Fields {
         if all {
             return Ok(Self(ALL.to_vec()));
         }
-        Ok(Self(if fields.is_empty() { DEFAULT.to_vec() } else { fields }))
+        Ok(if fields.is_empty() { Self::usual() } else { Self(fields) })
     }
 }
 

@@ -35,8 +35,8 @@ async fn every_route_answers() {
         let authenticated = scene.post(&format!("{prefix}/authenticate"), &json!({})).await;
         assert_eq!((authenticated.status.as_u16(), authenticated.text.as_str()), (200, ""));
     }
-    let home = scene.get("/").await;
-    assert_eq!((home.status.as_u16(), home.text.as_str()), (200, ""));
+    // Judge0 has nothing there, and evalX its page.
+    assert_eq!(scene.get("/").await.status, 200);
 }
 
 #[tokio::test]

@@ -116,6 +116,28 @@ async fn who_wants_to_be_told_is_told_once_what_it_could_ask_for() {
 }
 
 #[tokio::test]
+async fn who_came_by_judge0_is_told_as_judge0_tells() {
+    let mut scene = scene();
+    let (receiver, url) = Receiver::start(&[], &mut scene.tasks).await;
+    let mut body = json!({"source_code": "cHJpbnQoMSk=", "language_id": 71, "stdin": "MQo=",
+        "expected_output": "V0E=", "callback_url": url});
+    let answer = scene.post("/submissions?wait=true&base64_encoded=true", &body).await.json();
+    receiver.until(1).await;
+    let (_, told) = receiver.got.lock().unwrap()[0].clone();
+    let told: Value = serde_json::from_slice(&told).unwrap();
+    // Its default fields, in base64 whatever was asked for.
+    assert_eq!(told, answer);
+    assert_eq!(told["status"]["id"], 4, "{told}");
+    assert_eq!(told["stdout"], "MQo=\n", "{told}");
+    body["callback_url"] = json!("http://169.254.169.254/latest");
+    let scene = Scene::new();
+    let refused = scene.post("/submissions?base64_encoded=true", &body).await;
+    assert_eq!(refused.status, 422);
+    assert!(refused.json()["callback_url"][0].is_string(), "{}", refused.text);
+    assert_eq!(scene.get("/v1/fleet").await.json()["totals"]["enqueued"], 0);
+}
+
+#[tokio::test]
 async fn a_receiver_that_fails_is_told_again_under_the_same_id() {
     let mut scene = scene();
     let (receiver, url) = Receiver::start(&[500, 307, 404, 200], &mut scene.tasks).await;

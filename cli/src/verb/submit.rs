@@ -110,8 +110,7 @@ fn language(named: Option<&str>, files: &[SourceFile]) -> Result<String, Failure
 
 /// Reads all files. What is not read here would be sent as nothing.
 fn load(submission: &mut Submission) -> Result<(), Failure> {
-    let Submission { language: _, files, entry: _, args: _, tests, limits: _, checker, stop: _ } =
-        submission;
+    let Submission { files, tests, checker, .. } = submission;
     for file in files {
         read(&mut file.contents).map_err(|failure| failure.context("source".to_owned()))?;
     }

@@ -21,6 +21,9 @@ use crate::problems::{self, ProblemArgs};
 use crate::service::{self, ServiceArgs};
 use crate::units;
 
+/// The largest result. More than over Redis, where a large one would hold everybody up: what a
+/// program of Judge0 may write by default is answered whole.
+const RESULT: usize = 2 << 20;
 /// How long requests and runs may go on after Ctrl-C: what they would leave ends with the process.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -64,7 +67,8 @@ pub(crate) fn run(args: &Args, voice: Voice) -> Result<Exit, Failure> {
     let shelf = || -> Result<Option<Shelf>, Failure> {
         args.problems.shelf(None, Some(Address::Folder(cache_dir.join("problem-store"))))
     };
-    let store: Arc<dyn Store> = Arc::new(MemoryStore::new(args.service.settings()));
+    let settings = queue::Settings { result_limit: RESULT, ..args.service.settings() };
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new(settings));
     let runtime = service::runtime()?;
     let served = runtime.block_on(async {
         let end = service::told_to_stop().context("signals").map_err(Failure::judge)?;

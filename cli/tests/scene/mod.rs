@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+#[allow(dead_code, reason = "not all targets need a server")]
+pub(crate) mod up;
+
 /// Folders for the input, the temporary files and the cache of one test, and its variables.
 pub(crate) struct Scene {
     root: TempDir,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Error as ProblemError, Problem, SubmissionError, package};
 use crate::language::Table;
-use crate::model::{Checker, LimitsSpec, Report, SourceFile, StopRule, Submission, Test};
+use crate::model::{Checker, Extras, LimitsSpec, Report, SourceFile, StopRule, Submission, Test};
 use crate::validate::Invalid;
 
 /// Where the two kinds lie in the folder; they cannot be mistaken for each other whatever is in them.
@@ -191,6 +191,7 @@ impl Stored {
             limits: self.limits().clone(),
             checker: self.checker().clone(),
             stop: StopRule::RunAll,
+            extras: Extras::default(),
         };
         crate::check_form(&submission, table, max_source)
     }
@@ -201,13 +202,14 @@ impl Stored {
     /// # Errors
     /// When the problem does not take it.
     pub fn submission(&self, own: Submission) -> Result<Submission, SubmissionError> {
-        let Submission { language, files, entry, args, tests: _, limits, checker: _, stop } = own;
+        let Submission { language, files, entry, args, tests: _, limits, checker: _, stop, extras } =
+            own;
         let first = |rule| if stop == StopRule::FirstFailure { stop } else { rule };
         match self {
             Self::Package(problem) => {
                 let submission = problem.submission(&language, files, entry)?;
                 let (limits, stop) = (limits.or(&submission.limits), first(submission.stop));
-                Ok(Submission { args, limits, stop, ..submission })
+                Ok(Submission { args, limits, stop, extras, ..submission })
             }
             Self::Tests(set) => Ok(Submission {
                 language,
@@ -218,6 +220,7 @@ impl Stored {
                 limits: limits.or(&set.limits),
                 checker: set.checker.clone(),
                 stop: first(set.stop),
+                extras,
             }),
         }
     }
