@@ -15,7 +15,7 @@ use crate::exit::Failure;
 pub(crate) struct ProblemArgs {
     /// Where problems are kept that submissions name by their hash: file:///FOLDER,
     /// s3://BUCKET/PREFIX (with the usual AWS_… variables), or redis for small ones beside the
-    /// queue
+    /// queue [default: nowhere; for evalx up a folder below --cache-dir]
     #[arg(long, value_name = "URL", env = "EVALX_PROBLEMS", hide_env_values = true)]
     problems: Option<String>,
 }

@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -15,13 +16,20 @@ use object_store::aws::AmazonS3Builder;
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
-use object_store::{ObjectStore, ObjectStoreExt as _};
+use object_store::{ClientOptions, ObjectStore, ObjectStoreExt as _, RetryConfig};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::address::Address;
 use crate::hash::{Hash, Hasher};
 use crate::redis::{LARGEST, Redis};
+
+/// To reach S3.
+const CONNECT: Duration = Duration::from_secs(5);
+/// For one request to it: some hundred megabytes over a slow line.
+const WHOLE: Duration = Duration::from_secs(300);
+/// After the first failure of a request, how long it is repeated: somebody waits for it.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A store of problems.
 #[derive(Debug)]
@@ -106,7 +114,15 @@ impl Shelf {
                 Backend::Objects { store: Arc::new(store), prefix: Key::default() }
             }
             Address::S3 { bucket, prefix } => {
-                let mut builder = AmazonS3Builder::new();
+                let mut builder = AmazonS3Builder::new()
+                    .with_client_options(
+                        ClientOptions::new().with_connect_timeout(CONNECT).with_timeout(WHOLE),
+                    )
+                    .with_retry(RetryConfig {
+                        max_retries: 4,
+                        retry_timeout: PATIENCE,
+                        ..RetryConfig::default()
+                    });
                 for (name, value) in variables {
                     let key = name.to_ascii_lowercase();
                     if let Some(key) = key.starts_with("aws_").then(|| key.parse().ok()).flatten() {

@@ -193,7 +193,7 @@ impl Courier {
         if !target.is_secure() {
             return exchange(stream, request).await;
         }
-        let tls = self.tls.get_or_try_init(|| async { trust() }).await?;
+        let tls = self.tls.get_or_try_init(|| async { system_roots().map(trust) }).await?;
         let host = target.host().to_string();
         let server = server_name(target.host());
         let failed = |source| Error::Tls { host: host.clone(), source };
@@ -265,18 +265,19 @@ fn server_name(
 }
 
 /// Trusts what this machine trusts; `SSL_CERT_FILE` and `SSL_CERT_DIR` replace it.
-fn trust() -> Result<Arc<ClientConfig>, Error> {
+fn system_roots() -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
-    let (good, _odd) =
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if good == 0 {
-        return Err(Error::Roots);
-    }
+    let found = rustls_native_certs::load_native_certs();
+    let (good, _odd) = roots.add_parsable_certificates(found.certs);
+    if good == 0 { Err(Error::Roots) } else { Ok(roots) }
+}
+
+fn trust(roots: RootCertStore) -> Arc<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config =
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let config = config.expect("the provider knows the usual versions");
-    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
+    Arc::new(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<StatusCode, Error>
@@ -388,6 +389,48 @@ mod tests {
         let got = got.await.unwrap();
         assert!(got.starts_with("POST /a?b HTTP/1.1\r\n"), "{got}");
         assert!(got.contains("host: hooks.example:7\r\n"), "{got}");
+    }
+
+    #[tokio::test]
+    async fn a_certificate_must_be_for_the_name_though_the_address_is_known() {
+        let issued = rcgen::generate_simple_self_signed(["hooks.example".to_owned()]).unwrap();
+        let key = rustls::pki_types::PrivateKeyDer::try_from(issued.signing_key.serialize_der());
+        let certificate = issued.cert.der().clone();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let server = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key.unwrap())
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server));
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        for (name, told) in [("hooks.example", true), ("other.example", false)] {
+            let courier = Courier::with(zone(name, &[&[address]]), true);
+            courier.tls.set(trust(roots.clone())).unwrap();
+            let answers = async {
+                let (stream, _) = listener.accept().await.unwrap();
+                // The client may not like it.
+                let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                let mut got = Vec::new();
+                while !got.ends_with(b"{}") {
+                    if stream.read_buf(&mut got).await.unwrap_or(0) == 0 {
+                        return;
+                    }
+                }
+                stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+                stream.shutdown().await.unwrap();
+            };
+            let url = format!("https://{name}/");
+            let (status, ()) = tokio::join!(sent(&courier, &url), answers);
+            match status {
+                Ok(status) => assert!(told && status == 200, "{name}: {status}"),
+                Err(error) => assert!(!told && matches!(error, Error::Tls { .. }), "{error:?}"),
+            }
+        }
     }
 
     #[tokio::test]
