@@ -86,6 +86,11 @@ fn alone(redis: &TestServer, service: &Service) {
             .collect();
         println!("{name}, C++, compiled before, request to verdict: {}", spread(&mut times));
     }
+    let mut times: Vec<Duration> = (0..20).map(|_| judge0_batch(&mut client)).collect();
+    println!(
+        "the same 20 tests by Judge0's batch route, until all are read: {}",
+        spread(&mut times)
+    );
     let mut beyond: Vec<Duration> = (0..9)
         .map(|round| {
             let begun = Instant::now();
@@ -95,6 +100,31 @@ fn alone(redis: &TestServer, service: &Service) {
         })
         .collect();
     println!("20 tests, C++, not compiled before, less compile time: {}", spread(&mut beyond));
+}
+
+/// As Judge0's clients do it: twenty submissions of one test each, then asking until all are over.
+fn judge0_batch(client: &mut Client) -> Duration {
+    let one = |n: usize| {
+        json!({"language_id": 54, "source_code": format!("// 20 tests\n{SUM}"),
+            "stdin": format!("{n} 2\n"), "expected_output": format!("{}\n", n + 2)})
+    };
+    let batch = json!({"submissions": (0..20).map(one).collect::<Vec<_>>()}).to_string();
+    let begun = Instant::now();
+    let (status, tokens) = client.ask("POST /submissions/batch", &batch);
+    assert_eq!(status, 201, "{tokens}");
+    let tokens = tokens.as_array().unwrap().iter().map(|token| token["token"].as_str().unwrap());
+    let tokens = tokens.collect::<Vec<_>>().join(",");
+    let path = format!("GET /submissions/batch?tokens={tokens}&fields=status_id");
+    loop {
+        let (_, answer) = client.ask(&path, "");
+        let submissions = answer["submissions"].as_array().unwrap();
+        let ids = || submissions.iter().map(|one| one["status_id"].as_u64().unwrap());
+        if ids().all(|id| id > 2) {
+            assert!(ids().all(|id| id == 3), "{answer}");
+            return begun.elapsed();
+        }
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
 }
 
 /// Median, 99th percentile, maximum.
