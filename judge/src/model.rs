@@ -7,6 +7,7 @@ mod report;
 mod submission;
 mod task;
 mod verdict;
+mod worker;
 
 pub use blob::{Blob, BlobError};
 pub use report::{CompileReport, Report, StageTimes, TestReport, TestTimes};
@@ -16,3 +17,4 @@ pub use submission::{
 };
 pub use task::{Answer, Judged, Refusal, Task, TaskError, encode_step};
 pub use verdict::Verdict;
+pub use worker::WorkerFacts;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
+
 use crate::id::{Incarnation, Place};
 use crate::job::{Completion, Held, Lane, Lease, Outcome, Step};
 use crate::store::{Beat, Claim, Claimed, Error, Registered, Settled, Store, Verdict};
@@ -108,6 +110,15 @@ impl Consumer {
     /// As [`Consumer::complete`]; when one result is too large nothing was done.
     pub async fn complete_all(&self, completions: &[Completion]) -> Result<Vec<Settled>, Error> {
         self.store.complete(completions).await
+    }
+
+    /// Says what this worker is, for whoever lists workers. The queue forgets it when it takes the
+    /// worker for dead, so it is to be said again from time to time.
+    ///
+    /// # Errors
+    /// When the store cannot be reached.
+    pub async fn announce(&self, about: &Bytes) -> Result<(), Error> {
+        self.store.announce(&self.who, about).await
     }
 
     /// Hands back all that is held and leaves. Returns how many jobs that were.

@@ -92,7 +92,7 @@ impl Incarnation {
     }
 }
 
-/// How places begin where errands are run; `snapshot.lua` knows it, too.
+/// How places begin where errands are run; `snapshot.lua` and `workers.lua` know it, too.
 const ERRANDS: char = '~';
 
 impl JobId {

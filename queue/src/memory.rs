@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
@@ -16,7 +17,7 @@ use crate::store::{
     check_payloads, check_results,
 };
 use crate::transition::Millis;
-use crate::view::{Audit, BatchView, Cursor, Dead, Entry, JobView, Snapshot};
+use crate::view::{Audit, BatchView, Cursor, Dead, Entry, JobView, Snapshot, Worker};
 
 mod lease;
 pub(crate) mod model;
@@ -160,6 +161,15 @@ impl Store for MemoryStore {
         Ok(self.run(|model, now| model.revive(id, now)))
     }
 
+    async fn announce(&self, who: &Incarnation, about: &Bytes) -> Result<(), Error> {
+        self.run(|model, _| model.announce(who, about));
+        Ok(())
+    }
+
+    async fn workers(&self, most: usize) -> Result<Vec<Worker>, Error> {
+        Ok(self.run(|model, now| model.workers(most, now)))
+    }
+
     async fn snapshot(&self) -> Result<Snapshot, Error> {
         Ok(self.run(|model, now| model.snapshot(now)))
     }
@@ -288,5 +298,21 @@ mod tests {
         assert!(store.job(&job.id).await.unwrap().is_none());
         let again = store.enqueue(&[job]).await.unwrap();
         assert_eq!(again, Enqueued::Accepted { added: 1, duplicates: vec![] });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_is_listed_with_what_it_says_until_it_is_gone() {
+        let store = Arc::new(MemoryStore::new(Settings::default()));
+        let consumer = consumer(&store).await;
+        consumer.announce(&bytes::Bytes::from_static(b"2 slots")).await.unwrap();
+        store.enqueue(&[job()]).await.unwrap();
+        assert_eq!(consumer.claim(1).await.unwrap().len(), 1);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let listed = store.workers(9).await.unwrap();
+        let [worker] = listed.as_slice() else { panic!("{listed:?}") };
+        assert_eq!((&worker.who, worker.held), (consumer.who(), 1));
+        assert_eq!((&worker.about[..], worker.silent), (&b"2 slots"[..], Duration::from_secs(2)));
+        assert_eq!(consumer.release().await.unwrap(), 1);
+        assert_eq!(store.workers(9).await.unwrap(), []);
     }
 }

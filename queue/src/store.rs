@@ -10,11 +10,12 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use crate::id::{BatchId, Incarnation, Invalid, JobId, Tenant, Token};
 use crate::job::{Completion, Held, Job, Lane, Lease, Outcome, Step};
 use crate::settings::{Account, Settings};
-use crate::view::{Audit, BatchView, Cursor, Dead, Entry, JobView, Snapshot};
+use crate::view::{Audit, BatchView, Cursor, Dead, Entry, JobView, Snapshot, Worker};
 
 /// Why an operation gave no answer. The jobs are safe; try again later unless it says otherwise.
 #[derive(Debug, thiserror::Error)]
@@ -122,6 +123,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Gives a dead letter a new life. Returns false when it is none (any more).
     async fn revive(&self, id: &JobId) -> Result<bool, Error>;
+
+    /// Keeps what a worker says of itself, for whoever lists workers; forgotten with the worker. One
+    /// that is not registered is not kept.
+    async fn announce(&self, who: &Incarnation, about: &Bytes) -> Result<(), Error>;
+
+    /// The living workers by name, at most `most`.
+    async fn workers(&self, most: usize) -> Result<Vec<Worker>, Error>;
 
     /// Numbers for metrics and for whoever decides how many workers there should be.
     async fn snapshot(&self) -> Result<Snapshot, Error>;

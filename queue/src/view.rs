@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::id::{BatchId, JobId, Tenant};
+use crate::id::{BatchId, Incarnation, JobId, Tenant};
 use crate::job::Lane;
 use crate::transition::Why;
 
@@ -132,6 +132,19 @@ pub struct Dead {
     pub id: JobId,
     /// How long ago, by the store's clock.
     pub age: Duration,
+}
+
+/// A living worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worker {
+    /// Which.
+    pub who: Incarnation,
+    /// Jobs that it holds.
+    pub held: u64,
+    /// How long ago it was heard.
+    pub silent: Duration,
+    /// What it said of itself last, see [`Store::announce`](crate::Store::announce); empty when nothing.
+    pub about: Bytes,
 }
 
 /// Numbers of one moment.

@@ -439,3 +439,36 @@ async fn a_dead_workers_jobs_return_after_its_lease() {
     let took = start.elapsed();
     assert!(took > Duration::from_millis(590) && took < Duration::from_millis(1200), "{took:?}");
 }
+
+#[tokio::test]
+async fn workers_are_listed_with_what_they_say_until_they_are_gone() {
+    let server = TestServer::start(&[]);
+    let store = connect(&server).await;
+    let (b, a) = (join(&store, "b").await, join(&store, "a").await);
+    a.announce(&Bytes::from_static(b"2 slots")).await.unwrap();
+    a.announce(&Bytes::from_static(b"3 slots")).await.unwrap();
+    store.enqueue(&[job("x")]).await.unwrap();
+    let _held = one(&b).await;
+    let listed = async |most| {
+        let workers = store.workers(most).await.unwrap().into_iter();
+        workers
+            .map(|worker| {
+                assert!(worker.silent < Duration::from_secs(5), "{worker:?}");
+                let about = String::from_utf8(worker.about.to_vec()).unwrap();
+                format!("{} {} {about}", worker.who.place(), worker.held)
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(listed(9).await, ["a 0 3 slots", "b 1 "]);
+    assert_eq!(listed(1).await.len(), 1);
+    assert_eq!(listed(0).await, [""; 0]);
+    assert_eq!(a.release().await.unwrap(), 0);
+    a.announce(&Bytes::from_static(b"late")).await.unwrap();
+    assert_eq!(listed(9).await, ["b 1 "]);
+    // Nothing is remembered of who has left.
+    let again = join(&store, "a").await;
+    let shared: Arc<dyn Store> = Arc::clone(&store) as _;
+    Consumer::join(shared, &Place::errands(), &[Lane::Internal]).await.unwrap();
+    assert_eq!(listed(9).await, ["a 0 ", "b 1 "]);
+    assert_eq!(again.release().await.unwrap(), 0);
+}

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use judge::model::WorkerFacts;
 use queue::{Consumer, Error, Held, Lease, Outcome, RedisStore, Settled, Token, Verdict};
 use sandbox::Cancel;
 use tokio::sync::{Notify, watch};
@@ -129,6 +130,15 @@ impl Crew {
     /// How many slots there are.
     pub(crate) fn effective(&self) -> usize {
         self.state().sizing.effective
+    }
+
+    /// What this worker says of itself on the queue: it takes nothing when it does not run.
+    pub(crate) fn about(&self) -> Bytes {
+        let state = self.state();
+        let slots = if state.stage == Stage::Running { state.sizing.effective } else { 0 };
+        let engine = self.judging.engine().to_owned();
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        WorkerFacts { slots, engine, version }.encode().into()
     }
 
     /// Sets the slots. More are there at once; fewer take nothing away from what runs.

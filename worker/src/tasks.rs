@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until};
@@ -14,6 +15,8 @@ use crate::crew::{Crew, Superseded};
 const COALESCE: Duration = Duration::from_millis(100);
 /// Before the next attempt when the queue does not answer; the way to it has pauses of its own.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Heartbeats after which a worker says again what it is: the queue may have taken it for dead.
+const ANNOUNCED: u32 = 10;
 /// How long a full worker lets emptier ones go first.
 const COURTESY: Duration = Duration::from_millis(2);
 
@@ -81,11 +84,13 @@ async fn courtesy(crew: &Crew) {
 pub(crate) async fn heartbeat(crew: Arc<Crew>) -> Superseded {
     let mut ticks = interval(crew.consumer.store().settings().heartbeat());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut announced, mut age) = (Bytes::new(), 0);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
             () = crew.consumer.wait_for_nudge() => {}
         }
+        age += 1;
         let held = crew.held();
         match crew.ask("heartbeat", crew.consumer.heartbeat(&held)).await {
             Err(superseded) => return superseded,
@@ -93,6 +98,14 @@ pub(crate) async fn heartbeat(crew: Arc<Crew>) -> Superseded {
             Ok(Some(verdicts)) => {
                 crew.metrics.beat();
                 crew.obey(&held, &verdicts);
+                let about = crew.about();
+                if about != announced || age > ANNOUNCED {
+                    match crew.ask("announce", crew.consumer.announce(&about)).await {
+                        Err(superseded) => return superseded,
+                        Ok(None) => {}
+                        Ok(Some(())) => (announced, age) = (about, 0),
+                    }
+                }
             }
         }
     }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::State;
+use judge::model::WorkerFacts;
 use queue::Lane;
-use queue::view::{LaneSnapshot, Snapshot, Totals};
+use queue::view::{LaneSnapshot, Snapshot, Totals, Worker};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -27,9 +28,34 @@ pub(crate) struct Fleet {
     dead: u64,
     /// What waits, by lane.
     lanes: BTreeMap<&'static str, LaneRow>,
+    /// The workers one by one, by name; of very many the first thousand.
+    members: Vec<Member>,
     /// Counted since the queue was made: `enqueued`, `finished`, `expired`, …
     totals: BTreeMap<&'static str, u64>,
 }
+
+/// A worker.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Worker)]
+pub(crate) struct Member {
+    /// Where it runs.
+    id: String,
+    /// Submissions that it has.
+    busy: u64,
+    /// How long ago it was heard.
+    heard_ms: u64,
+    /// Boxes that it runs at once; 0 when it takes nothing, and until it has said so.
+    slots: usize,
+    /// What runs the boxes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    engine: Option<String>,
+    /// Its version of evalX.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+}
+
+/// Workers that are listed.
+const MEMBERS: usize = 1000;
 
 /// What waits in a lane.
 #[derive(Debug, Serialize, ToSchema)]
@@ -57,12 +83,12 @@ pub(crate) async fn show(
     Reader(_): Reader,
 ) -> Result<axum::Json<Fleet>, Problem> {
     let snapshot = app.store().snapshot().await.map_err(Error::Queue)?;
-    Ok(axum::Json(fleet(snapshot)))
+    let workers = app.store().workers(MEMBERS).await.map_err(Error::Queue)?;
+    Ok(axum::Json(fleet(snapshot, workers)))
 }
 
-fn fleet(snapshot: Snapshot) -> Fleet {
+fn fleet(snapshot: Snapshot, members: Vec<Worker>) -> Fleet {
     let Snapshot { lanes, running, delayed, dead, workers, totals: t } = snapshot;
-    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let row = |LaneSnapshot { depth, backlog, oldest }| LaneRow {
         depth,
         backlog_ms: ms(backlog),
@@ -70,7 +96,23 @@ fn fleet(snapshot: Snapshot) -> Fleet {
     };
     let names = Lane::ALL.into_iter().map(Lane::as_str);
     let lanes = names.zip(lanes.into_iter().map(row)).collect();
-    Fleet { workers, running, delayed, dead, lanes, totals: counted(t) }
+    let members = members.into_iter().map(member).collect();
+    Fleet { workers, running, delayed, dead, lanes, members, totals: counted(t) }
+}
+
+fn member(worker: Worker) -> Member {
+    let Worker { who, held, silent, about } = worker;
+    let facts = WorkerFacts::decode(&about);
+    let (slots, engine, version) = match facts {
+        Some(WorkerFacts { slots, engine, version }) => (slots, Some(engine), Some(version)),
+        None => (0, None, None),
+    };
+    let id = who.place().to_owned();
+    Member { id, busy: held, heard_ms: ms(silent), slots, engine, version }
+}
+
+fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn counted(totals: Totals) -> BTreeMap<&'static str, u64> {

@@ -77,6 +77,7 @@ pub(crate) struct Member {
     pub(crate) id: String,
     pub(crate) slots: Option<u64>,
     pub(crate) busy: u64,
+    pub(crate) heard_ms: Option<u64>,
     pub(crate) engine: Option<String>,
     pub(crate) version: Option<String>,
 }

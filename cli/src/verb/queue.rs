@@ -78,7 +78,8 @@ fn show(fleet: &Fleet) -> String {
     format!("{}\n{}\n", report::trimmed(&table), styled(DIM, facts.join(" · ")))
 }
 
-fn ms(ms: u64) -> String {
+/// Milliseconds in the unit that suits them.
+pub(crate) fn ms(ms: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
     report::time(ms as f64)
 }

@@ -56,22 +56,27 @@ fn show(fleet: &Fleet) -> String {
         let is = if fleet.workers == 1 { "worker is" } else { "workers are" };
         return format!("{} {is} alive\n", fleet.workers);
     };
-    let mut table = report::empty(&["worker", "slots", "busy", "engine", "version"]);
-    for Member { id, slots, busy, engine, version } in members {
+    let mut table = report::empty(&["worker", "slots", "busy", "heard", "engine", "version"]);
+    for Member { id, slots, busy, heard_ms, engine, version } in members {
         let text = |text: &Option<String>| output::clean(text.as_deref().unwrap_or_default());
         table.add_row([
             Cell::new(output::clean(id)),
             Cell::new(slots.map(|slots| slots.to_string()).unwrap_or_default()),
             Cell::new(busy),
+            Cell::new(heard_ms.map(|ms| format!("{} ago", queue::ms(ms))).unwrap_or_default()),
             Cell::new(text(engine)),
             Cell::new(text(version)),
         ]);
     }
-    for column in 1..3 {
+    for column in 1..4 {
         report::right(&mut table, column);
     }
     let busy: u64 = members.iter().map(|member| member.busy).sum();
     let slots: u64 = members.iter().filter_map(|member| member.slots).sum();
-    let facts = format!("{} workers · {busy} of {slots} slots busy", members.len());
+    let facts = format!(
+        "{} {} · {busy} of {slots} slots busy",
+        members.len(),
+        if members.len() == 1 { "worker" } else { "workers" }
+    );
     format!("{}\n{}\n", report::trimmed(&table), styled(DIM, facts))
 }

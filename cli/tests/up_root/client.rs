@@ -65,7 +65,11 @@ pub(crate) fn submit_and_watch() {
     );
     assert_eq!(json(&good.run(&["queue", "-o", "json"]))["totals"]["finished"], 3);
     assert_eq!(json(&good.run(&["workers", "-o", "json"]))["workers"], 1);
-    assert_eq!(good.run(&["workers"]).code, Some(0));
+    let done = good.run(&["workers"]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let row: Vec<_> = done.stdout.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!((row[0], row[1], row[2]), ("here", "2", "0"), "{}", done.stdout);
+    assert!(done.stdout.ends_with("1 worker · 0 of 2 slots busy\n"), "{}", done.stdout);
     assert_eq!(up.stop(Signal::TERM).code, Some(0));
 }
 

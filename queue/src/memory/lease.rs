@@ -38,10 +38,9 @@ impl Model {
         let recovered = before.map_or(0, |before| self.take_back(&before, now));
         self.places.insert(who.place().to_owned(), who.clone());
         let until = now + millis(self.settings.lease);
-        self.workers
-            .entry(who.clone())
-            .and_modify(|worker| worker.until = until)
-            .or_insert_with(|| Worker { until, held: Default::default(), suspect: None });
+        self.workers.entry(who.clone()).and_modify(|worker| worker.until = until).or_insert_with(
+            || Worker { until, held: Default::default(), suspect: None, about: Default::default() },
+        );
         self.publish();
         Some(Registered { recovered })
     }

@@ -97,6 +97,7 @@ pub(super) struct Worker {
     pub(super) until: Millis,
     pub(super) held: BTreeMap<JobId, Hold>,
     pub(super) suspect: Option<JobId>,
+    pub(super) about: Bytes,
 }
 
 #[derive(Debug, Clone)]

@@ -3,13 +3,17 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use crate::id::{BatchId, JobId, Tenant};
+use bytes::Bytes;
+
+use crate::id::{BatchId, Incarnation, JobId, Tenant};
 use crate::job::{Job, Lane};
-use crate::memory::model::{Counts, Model};
-use crate::settings::Account;
+use crate::memory::model::{Counts, Model, Worker};
+use crate::settings::{Account, millis};
 use crate::store::{Cancelled, Enqueued, Full, Reached, Target};
 use crate::transition::{Answer, Event, Millis, State};
-use crate::view::{Audit, BatchView, Cursor, Dead, Entry, JobView, LaneSnapshot, Snapshot, Stage};
+use crate::view::{
+    self, Audit, BatchView, Cursor, Dead, Entry, JobView, LaneSnapshot, Snapshot, Stage,
+};
 
 /// What is advised to whoever met a full queue.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -157,6 +161,24 @@ impl Model {
             workers: self.workers.keys().filter(|who| !who.is_errands()).count() as u64,
             totals: self.totals,
         }
+    }
+
+    pub(crate) fn announce(&mut self, who: &Incarnation, about: &Bytes) {
+        if let Some(worker) = self.workers.get_mut(who) {
+            worker.about.clone_from(about);
+        }
+    }
+
+    pub(crate) fn workers(&self, most: usize, now: Millis) -> Vec<view::Worker> {
+        let lease = millis(self.settings.lease);
+        let shown = |(who, worker): (&Incarnation, &Worker)| view::Worker {
+            who: who.clone(),
+            held: worker.held.len() as u64,
+            silent: Duration::from_millis((now + lease).saturating_sub(worker.until)),
+            about: worker.about.clone(),
+        };
+        let workers = self.workers.iter().filter(|(who, _)| !who.is_errands());
+        workers.take(most).map(shown).collect()
     }
 
     fn oldest(&self, lane: Lane) -> Option<Millis> {

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{CHUNK, Error, POLL, RedisStore, audit, enqueue, wire};
@@ -15,7 +16,7 @@ use crate::store::{
     self, Beat, Cancelled, Claim, Claimed, Enqueued, Full, Reached, Registered, Settled, Store,
     Target, Verdict, check_payloads, check_results,
 };
-use crate::view::{Audit, BatchView, Cursor, Dead, Entry, JobView, Snapshot};
+use crate::view::{Audit, BatchView, Cursor, Dead, Entry, JobView, Snapshot, Worker};
 
 #[async_trait]
 impl Store for RedisStore {
@@ -203,6 +204,21 @@ impl Store for RedisStore {
         let invocation = self.scripts.snapshot.key(&self.prefix);
         let numbers: Vec<i64> = self.call("snapshot", &invocation).await?;
         wire::snapshot(&numbers)
+    }
+
+    async fn announce(&self, who: &Incarnation, about: &Bytes) -> Result<(), store::Error> {
+        let mut invocation = self.scripts.announce.key(&self.prefix);
+        invocation.arg(who.as_str()).arg(about.as_ref());
+        Ok(self.call("announce", &invocation).await?)
+    }
+
+    async fn workers(&self, most: usize) -> Result<Vec<Worker>, store::Error> {
+        if most == 0 {
+            return Ok(Vec::new());
+        }
+        let mut invocation = self.scripts.workers.key(&self.prefix);
+        let reply: Vec<Vec<u8>> = self.call("workers", invocation.arg(most)).await?;
+        wire::workers(reply)
     }
 
     async fn wait_for_work(&self) {

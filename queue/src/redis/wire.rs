@@ -6,12 +6,12 @@ use bytes::Bytes;
 use redis::Value;
 
 use super::Error;
-use crate::id::{BatchId, JobId, Tenant, Token};
+use crate::id::{BatchId, Incarnation, JobId, Tenant, Token};
 use crate::job::{Lane, Lease, Subject};
 use crate::settings::Settings;
 use crate::store::{Error as StoreError, Settled};
 use crate::transition::Why;
-use crate::view::{Event, JobView, LaneSnapshot, Snapshot, Stage, Totals};
+use crate::view::{Event, JobView, LaneSnapshot, Snapshot, Stage, Totals, Worker};
 
 /// One job of a claim's reply.
 pub(super) struct Claimed {
@@ -144,6 +144,26 @@ fn event(kind: &str, value: Vec<u8>) -> Result<Event, StoreError> {
             Event::Step { id: id(name), index, report: report.into() }
         }
     })
+}
+
+/// The reply of workers.lua, by name.
+pub(super) fn workers(reply: Vec<Vec<u8>>) -> Result<Vec<Worker>, StoreError> {
+    let mut parts = reply.into_iter();
+    let mut workers = Vec::new();
+    while let Some(who) = parts.next() {
+        let mut part = || parts.next().ok_or_else(|| odd("workers"));
+        let (held, silent, about) = (part()?, part()?, part()?);
+        let who = String::from_utf8_lossy(&who);
+        let who = Incarnation::parse(&who).map_err(StoreError::Name)?;
+        let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<u64>().ok();
+        let (Some(held), Some(silent)) = (number(&held), number(&silent)) else {
+            return Err(odd("workers").into());
+        };
+        let silent = Duration::from_millis(silent);
+        workers.push(Worker { who, held, silent, about: about.into() });
+    }
+    workers.sort_by(|a, b| a.who.cmp(&b.who));
+    Ok(workers)
 }
 
 /// The reply of snapshot.lua.

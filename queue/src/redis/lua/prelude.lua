@@ -205,6 +205,7 @@ local function take_back(who, charged)
     call('DEL', P..'w:'..who)
     call('ZREM', P..'wl', who)
     call('HDEL', P..'su', who)
+    call('HDEL', P..'wi', who)
     local at = string.match(who, '^(.*)/') or who
     if call('HGET', P..'pl', at) == who then call('HDEL', P..'pl', at) end
   else
