@@ -24,23 +24,34 @@ fn a_job_is_judged_and_its_steps_and_result_are_visible() {
 
 #[test]
 fn it_judges_no_more_jobs_at_once_than_it_has_slots() {
-    let server = TestServer::start(&[]);
-    let (api, worker) = (Api::of(&server), Worker::start(&server.url(), "one", &["--slots", "1"]));
-    let ids: Vec<_> = (0..6).map(|n| api.enqueue(format!("ms=150 echo={n}"))).collect();
-    let (mut held, mut judged) = (0, 0);
-    until("all are done", || {
-        let snapshot = api.wait(api.store.snapshot()).unwrap();
-        held = held.max(snapshot.running);
-        judged = judged.max(worker.ready()["slots"]["busy"].as_u64().unwrap_or(0)); // Null at first.
-        snapshot.totals.finished == 6
-    });
-    assert_eq!(judged, 1);
+    // Each job lasts that long from its start, which its result tells: no word of the worker's.
+    const LASTS: Duration = Duration::from_millis(150);
+    let shortest_gap = |slots: &str| {
+        let server = TestServer::start(&[]);
+        let worker = Worker::start(&server.url(), "one", &["--slots", slots]);
+        let api = Api::of(&server);
+        let ids: Vec<_> = (0..6).map(|_| api.enqueue("ms=150 when=start")).collect();
+        let mut held = 0;
+        until("all are done", || {
+            let snapshot = api.wait(api.store.snapshot()).unwrap();
+            held = held.max(snapshot.running);
+            snapshot.totals.finished == 6
+        });
+        let started =
+            |id| -> u64 { std::str::from_utf8(&api.until_finished(id)).unwrap().parse().unwrap() };
+        let mut starts: Vec<u64> = ids.iter().map(started).collect();
+        starts.sort_unstable();
+        let effective = worker.metric("evalx_worker_slots_effective").unwrap();
+        assert_eq!(effective.to_string(), slots);
+        let gaps = starts.windows(2).map(|pair| Duration::from_nanos(pair[1] - pair[0]));
+        (gaps.min().unwrap(), held)
+    };
+    let (gap, held) = shortest_gap("1");
+    assert!(gap >= LASTS, "one began {gap:?} after another");
     // The next one is fetched while the result of the one before is on its way.
     assert!(held <= 2, "{held} jobs were held at once");
-    for (n, id) in ids.iter().enumerate() {
-        assert_eq!(api.until_finished(id), n.to_string());
-    }
-    assert_eq!(worker.metric("evalx_worker_slots_effective"), Some(1.0));
+    // The control: this does see two that run at once.
+    assert!(shortest_gap("2").0 < LASTS);
 }
 
 #[test]
