@@ -17,10 +17,12 @@ export default defineConfig({
     reportCompressedSize: false,
   },
   server: {
-    proxy: { "/v1": process.env.EVALX_URL ?? "http://127.0.0.1:8080" },
+    proxy: Object.fromEntries(["/v1", "/openapi.json"].map((path) => [path, process.env.EVALX_URL ?? "http://127.0.0.1:2358"])),
   },
   test: {
     include: ["tests/**/*.{test,spec}.ts"],
+    // Pictures are no tests.
+    exclude: process.env.SCREENSHOTS ? [] : ["tests/browser/screenshots.spec.ts"],
     globalSetup: "tests/setup.ts",
     // Read here: vitest puts a BASE_URL of its own into the environment of the tests.
     provide: { real: /^https?:/.test(process.env.BASE_URL ?? "") ? (process.env.BASE_URL ?? "") : "" },

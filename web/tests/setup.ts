@@ -1,4 +1,4 @@
-// Builds the page once, and starts the mock server unless BASE_URL names a real one.
+// Builds the page once and starts the mock server, unless BASE_URL names a real one.
 
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
@@ -17,13 +17,13 @@ declare module "vitest" {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const root = fileURLToPath(new URL("..", import.meta.url));
   const dist = fileURLToPath(new URL("../../api/page", import.meta.url));
-  await build({ root, configFile: `${root}vite.config.ts`, logLevel: "warn" });
   project.provide("dist", dist);
   const real = project.getProvidedContext().real;
   if (real) {
     project.provide("url", real.replace(/\/$/, ""));
     return async () => undefined;
   }
+  await build({ root, configFile: `${root}vite.config.ts`, logLevel: "warn" });
   const server = await start(dist);
   project.provide("url", server.url);
   return () => server.close();
