@@ -1,6 +1,7 @@
 // The server's API as this page sees it: every shape on the wire and every call, in one place.
 // What the Rust side defines: judge/src/model (submission, report) and api/ (the rest).
 
+import type { Document } from "./openapi";
 import { Problem, fromResponse, unreachable } from "./problem";
 import { type Frame, frames } from "./sse";
 
@@ -144,7 +145,7 @@ export interface Fleet {
   dead: number;
   lanes: Record<string, Lane>;
   totals: Record<string, number>;
-  /** One by one, where the server knows them. */
+  /** One by one; of very many the first thousand. */
   members?: Worker[];
   /** Reports by verdict, where the server counts them. */
   verdicts?: { [code in VerdictCode]?: number };
@@ -158,8 +159,12 @@ export interface Lane {
 
 export interface Worker {
   id: string;
+  /** Boxes that it runs at once; 0 when it takes nothing, and until it has said so. */
   slots: number;
+  /** Submissions that it has. */
   busy: number;
+  /** How long ago it was heard. */
+  heard_ms?: number;
   engine?: string;
   version?: string;
 }
@@ -221,6 +226,11 @@ export class Api {
 
   fleet(signal?: AbortSignal): Promise<Fleet> {
     return this.json("GET", "/v1/fleet", { signal });
+  }
+
+  /** What the server says of itself. */
+  openapi(signal?: AbortSignal): Promise<Document> {
+    return this.json("GET", "/openapi.json", { signal });
   }
 
   /** The events after `last`. Ends when the server ends it or the connection breaks. */

@@ -5,6 +5,7 @@ import { h, put, say } from "./dom";
 import { route } from "./permalink";
 import * as store from "./store";
 import * as theme from "./theme";
+import * as api from "./views/api";
 import * as fleet from "./views/fleet";
 import * as playground from "./views/playground";
 import * as submission from "./views/submission";
@@ -32,6 +33,9 @@ function show(): void {
   switch (to.view) {
     case "fleet":
       view = fleet.open(context);
+      break;
+    case "api":
+      view = api.open(to.item, context);
       break;
     case "submission":
       view = submission.open(to.id, context);

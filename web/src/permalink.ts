@@ -6,12 +6,14 @@ import type { Submission } from "./api";
 export type Route =
   | { view: "playground"; program: string | null; from: string | null }
   | { view: "fleet" }
+  | { view: "api"; item: string | null }
   | { view: "submission"; id: string };
 
 /** The route of a hash; what is unknown is the playground. */
 export function route(hash: string): Route {
   const [, head = "", tail = ""] = hash.replace(/^#/, "").split("/");
   if (head === "fleet") return { view: "fleet" };
+  if (head === "api") return { view: "api", item: tail ? decode(tail) : null };
   if (head === "s" && tail) return { view: "submission", id: decode(tail) };
   return {
     view: "playground",
@@ -22,6 +24,11 @@ export function route(hash: string): Route {
 
 export function toSubmission(id: string): string {
   return `#/s/${encodeURIComponent(id)}`;
+}
+
+/** A shape of the API. */
+export function toSchema(name: string): string {
+  return `#/api/${encodeURIComponent(name)}`;
 }
 
 export async function pack(submission: Submission): Promise<string> {

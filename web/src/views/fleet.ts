@@ -92,7 +92,8 @@ class Board {
     put(this.mix, fleet.verdicts ? mixBar(fleet.verdicts) : outcomes(fleet.totals));
     const members = fleet.members ?? [];
     const slots = members.reduce((sum, w) => sum + w.slots, 0);
-    const busy = members.reduce((sum, w) => sum + w.busy, 0);
+    // Of one that takes nothing new, what it still has is in no slot that is counted.
+    const busy = members.reduce((sum, w) => sum + Math.min(w.busy, w.slots), 0);
     put(this.counts, ...figure("Workers", format.count(fleet.workers), fleet.workers === 0),
       ...(slots > 0 ? figure("Slots busy", `${format.count(busy)} of ${format.count(slots)}`) : figure("Running", format.count(fleet.running))),
       ...figure("To be tried again", format.count(fleet.delayed)),
@@ -144,20 +145,31 @@ function laneRow(lane: string, { depth, oldest_ms }: Lane, now: number): HTMLEle
 /** More pips than that are no picture any more. */
 const PIPS = 64;
 
+/** More rows than that are drawn again every two seconds for nobody. */
+const ROWS = 200;
+
+/** They speak every few seconds; who is quiet for longer may be gone. */
+const QUIET = 10_000;
+
 function workers({ workers, members }: Fleet): HTMLElement {
   if (workers === 0) return emptyState("No worker is there", "Submissions are kept until one comes. Start one with: evalx worker");
-  if (!members) return h("p", {}, workers === 1 ? "One worker is alive." : `${format.count(workers)} workers are alive.`);
-  return h("ul", { class: "workers" }, ...members.map(workerRow));
+  if (!members || members.length === 0) return h("p", {}, workers === 1 ? "One worker is alive." : `${format.count(workers)} workers are alive.`);
+  const more = Math.max(workers, members.length) - ROWS;
+  return h("div", {},
+    h("ul", { class: "workers" }, ...members.slice(0, ROWS).map(workerRow)),
+    more > 0 && h("p", { class: "line" }, `And ${format.count(more)} more.`));
 }
 
-function workerRow({ id, slots, busy, engine, version }: Worker): HTMLElement {
+function workerRow({ id, slots, busy, heard_ms = 0, engine, version }: Worker): HTMLElement {
+  const load = slots > 0 ? `${busy} of ${slots} slots busy` : busy > 0 ? `takes nothing new, has ${busy}` : "takes nothing";
   const pips = slots <= PIPS && h("span", { class: "pips", "aria-hidden": "true" },
     ...Array.from({ length: slots }, (_, i) => h("i", { class: i < busy ? "on" : null })));
   return h("li", {},
     h("span", { class: "worker-name" }, id),
     pips,
-    h("span", { class: "worker-busy" }, `${busy} of ${slots} slots busy`),
-    h("span", { class: "faint" }, [engine, version].filter(Boolean).join(" · ")));
+    h("span", { class: "worker-busy" }, load),
+    h("span", { class: heard_ms > QUIET ? "quiet-for" : "faint" },
+      [heard_ms > QUIET && `not heard for ${format.ms(heard_ms)}`, engine, version].filter(Boolean).join(" · ")));
 }
 
 function mixBar(verdicts: NonNullable<Fleet["verdicts"]>): HTMLElement {

@@ -24,7 +24,8 @@ export class Results {
   private wroteCompiler = false;
   private opened = false;
 
-  constructor(private readonly submission: Submission | undefined, private readonly limits: Required<Limits>) {
+  /** `limits`: null where nobody here knows them. */
+  constructor(private readonly submission: Submission | undefined, private readonly limits: Required<Limits> | null) {
     this.table = new TestTable(submission);
     this.strip = h("div", { class: "strip" },
       h("div", { class: "strip-verdict" }, this.code, h("div", {}, this.name, this.note)),
@@ -36,12 +37,11 @@ export class Results {
   show(run: Run): void {
     this.head(run);
     const use = peak(run.tests);
-    const { cpu_ms, wall_ms, memory_bytes } = this.limits;
     const { cpu, wall, memory } = this.gauges;
     const any = done(run) > 0;
-    cpu.set(use.cpu_ms, cpu_ms, format.ms, any);
-    wall.set(use.wall_ms, wall_ms, format.ms, any);
-    memory.set(use.memory_bytes, memory_bytes, format.bytes, any);
+    cpu.set(any ? use.cpu_ms : null, this.limits?.cpu_ms, format.ms);
+    wall.set(any ? use.wall_ms : null, this.limits?.wall_ms, format.ms);
+    memory.set(any ? use.memory_bytes : null, this.limits?.memory_bytes, format.bytes);
     this.drawCells(run);
     this.writeCompiler(run);
     this.table.show(run);
@@ -136,11 +136,13 @@ function gauge(label: string) {
   const root = h("div", { class: "gauge" }, h("span", { class: "gauge-label" }, label), value, limit, bar);
   return {
     root,
-    set(used: number, most: number, write: (n: number) => string, any: boolean) {
-      const share = Math.min(used / most, 1);
-      say(value, any ? write(used) : "–");
-      say(limit, `of ${write(most)}`);
-      bar.style.setProperty("--share", String(any ? share : 0));
+    /** Without a known limit it is a figure and no share of anything. */
+    set(used: number | null, most: number | undefined, write: (n: number) => string) {
+      const share = most === undefined ? 0 : Math.min((used ?? 0) / most, 1);
+      say(value, used === null ? "–" : write(used));
+      say(limit, most === undefined ? "" : `of ${write(most)}`);
+      bar.hidden = most === undefined;
+      bar.style.setProperty("--share", String(share));
       root.dataset.level = share >= 0.999 ? "full" : share > 0.8 ? "high" : "fine";
     },
   };

@@ -218,6 +218,11 @@ describe("the submission", () => {
     await page.getByText("Raw JSON").click();
     expect(JSON.parse(await page.getByLabel("Raw JSON").innerText())).toMatchObject({ status: "finished", report: { verdict: "WA" } });
     expect(await page.title()).toMatch(/^Submission .* · evalX$/);
+    expect(await page.locator(".gauges").innerText()).toMatch(/CPU[\s\S]*of 10 s[\s\S]*of 21 s[\s\S]*of 256 MiB/);
+    // Whoever gets the link does not know what was granted: the report does not say.
+    const other = await at(new URL(page.url()).hash);
+    await other.getByRole("heading", { name: "Wrong answer" }).waitFor();
+    expect(await other.locator(".gauges").innerText()).toMatch(/CPU\s+[\d.]+ ms\s+Wall\s+[\d.]+ ms\s+Memory\s+[\d.]+ [KM]iB\s*$/);
   });
 });
 
@@ -227,18 +232,82 @@ describe("the fleet", () => {
     await page.getByText("live, every 2 s").waitFor();
     expect(await page.locator(".chart").count()).toBe(3);
     expect(await page.getByRole("region", { name: "Lanes" }).innerText()).toMatch(/high[\s\S]*normal[\s\S]*low/);
-    expect(await page.getByRole("region", { name: "Workers" }).innerText()).toMatch(/\d+ of \d+ slots busy|alive/);
+    const workers = page.getByRole("region", { name: "Workers" });
+    expect(await workers.locator("li").count()).toBeGreaterThan(0);
+    expect(await workers.locator("li").first().innerText()).toMatch(/^\S+\s+\d+ of [1-9]\d* slots busy\s+native · \d/);
     // A line needs two measurements.
     await page.waitForFunction(() => /L/.test(document.querySelector(".chart-line")?.getAttribute("d") ?? ""));
   });
 });
 
+describe("the workers", () => {
+  test("that take nothing or are not heard are told apart", async () => {
+    const page = await at("#/fleet");
+    const worker = { slots: 4, busy: 1, heard_ms: 300, engine: "native", version: "0.1.0" };
+    await page.route("**/v1/fleet", async (route) => {
+      const answer = await (await route.fetch()).json();
+      answer.workers = 3;
+      answer.members = [{ id: "fine", ...worker }, { id: "leaving", ...worker, slots: 0 }, { id: "still", ...worker, heard_ms: 21_000 }];
+      await route.fulfill({ json: answer });
+    });
+    const row = (id: string) => page.locator(".workers li", { hasText: id });
+    await row("still").waitFor();
+    expect(await row("fine").innerText()).toMatch(/1 of 4 slots busy\s+native · 0.1.0/);
+    expect(await row("leaving").innerText()).toContain("takes nothing new, has 1");
+    expect(await row("still").innerText()).toContain("not heard for 21 s");
+    expect(await page.locator(".count", { hasText: "Slots busy" }).innerText()).toMatch(/2 of 8/);
+  });
+});
+
+describe("the API", () => {
+  test("shows every route and shape that the server names, by keyboard and by search", async () => {
+    const page = await at("#/api");
+    await page.getByText(/^\d+ routes, \d+ shapes$/).waitFor();
+    const told = await (await fetch(`${inject("url")}/openapi.json`)).json();
+    const routes = Object.entries(told.paths).flatMap(([path, of]) => Object.keys(of as object).map((method) => `${method.toUpperCase()} ${path}`));
+    const shown = await page.locator(".route > summary").evaluateAll((all) => all.map((e) => [...e.children].slice(0, 2).map((c) => c.textContent).join(" ")));
+    expect(shown.sort()).toEqual(routes.sort());
+    expect(await page.locator(".shape > summary code").allInnerTexts()).toEqual(Object.keys(told.components.schemas));
+
+    await page.keyboard.press("/");
+    await page.keyboard.insertText("post idempotency-key held");
+    await page.getByText(/^1 of \d+ match$/).waitFor();
+    const route = page.locator(".route:not([hidden])");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    expect(await route.locator(".entry-body").innerText()).toMatch(/Takes\s+wait[\s\S]*in the query[\s\S]*Idempotency-Key[\s\S]*in the header[\s\S]*Body\s+application\/json SubmissionRequest[\s\S]*Answers\s+200[\s\S]*else[\s\S]*Problem/);
+
+    // To what it takes, and from there on.
+    await route.getByRole("link", { name: "SubmissionRequest" }).press("Enter");
+    const focus = () => page.evaluate(() => document.activeElement?.textContent);
+    expect(await focus()).toContain("SubmissionRequest");
+    expect(await page.evaluate(() => location.hash)).toBe("#/api/SubmissionRequest");
+    expect(await page.locator(".shape[open] .fields").innerText()).toMatch(/language[\s\S]*text[\s\S]*required/);
+    await page.getByRole("searchbox").fill("xyzzy");
+    await page.getByText("Nothing of that name").waitFor();
+    await page.keyboard.press("Escape");
+    expect(await page.locator(".entry:not([hidden])").count()).toBe(routes.length + Object.keys(told.components.schemas).length);
+  });
+
+  test("has an address for each shape", async () => {
+    const page = await at("#/api/Checker");
+    await page.locator(".shape[open]").waitFor();
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toContain("Checker");
+    expect(await page.locator(".shape[open]").innerText()).toMatch(/One of[\s\S]*Byte for byte[\s\S]*"exact"[\s\S]*All of Tokens, and/);
+    await page.getByRole("button", { name: "Open all" }).click();
+    expect(await page.locator(".entry:not([open])").count()).toBe(0);
+  });
+});
+
 describe("every view", () => {
   test("fits 360 px, in both themes", async () => {
-    for (const hash of ["", "#/fleet", "#/s/none"]) {
+    for (const hash of ["", "#/fleet", "#/s/none", "#/api", "#/api/SubmissionRequest"]) {
       const page = await at(hash, { viewport: { width: 360, height: 740 } });
       await page.locator("h1").first().waitFor({ state: "attached" });
-      await page.locator(".editor, .chart, .problem").first().waitFor();
+      await page.locator(".editor, .chart, .problem, .book").first().waitFor();
+      if (hash.startsWith("#/api")) await page.getByRole("button", { name: "Open all" }).click();
       const theme = page.locator("#theme");
       for (const [press, background] of [[2, "rgb(19, 21, 24)"], [2, "rgb(246, 245, 242)"]] as const) {
         for (let i = 0; i < press; i += 1) await theme.click();
@@ -249,9 +318,9 @@ describe("every view", () => {
   });
 
   test("has a name on every control", async () => {
-    for (const hash of ["", "#/fleet"]) {
+    for (const hash of ["", "#/fleet", "#/api"]) {
       const page = await at(hash);
-      await page.locator(".editor, .chart").first().waitFor();
+      await page.locator(".editor, .chart, .book").first().waitFor();
       const nameless = await page.evaluate(() =>
         [...document.querySelectorAll<HTMLElement>("button, select, input, textarea, a[href]")]
           .filter((e) => !(e.getAttribute("aria-label") || e.textContent?.trim() || (e as HTMLInputElement).labels?.length))

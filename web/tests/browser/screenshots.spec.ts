@@ -68,6 +68,9 @@ for (const colorScheme of ["light", "dark"] as const) {
       await page.getByRole("link", { name: "Timeline and details" }).click();
       await page.locator(".timeline").waitFor();
       await shot("submission");
+      await page.goto(page.url().replace(/#.*/, "#/api"));
+      await page.locator(".route > summary").first().click();
+      await shot("api");
       await page.context().close();
       // Ten minutes of the fleet, seen in a moment.
       const fleet = await open(browser, "", { ...options });

@@ -58,6 +58,8 @@ function close(server: Server): Promise<void> {
 async function answer(jobs: Map<string, Job>, page: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { pathname } = new URL(request.url ?? "/", "http://mock");
   const [, version, noun, id, tail] = pathname.split("/");
+  // The real one: the page shows what the service says.
+  if (pathname === "/openapi.json") return json(response, 200, JSON.parse(await readFile(join(page, "../openapi.json"), "utf8")));
   if (version !== "v1") return file(page, pathname, response);
   if (noun === "languages") return json(response, 200, LANGUAGES);
   if (noun === "fleet") return json(response, 200, fleet(Date.now()));
@@ -169,11 +171,11 @@ function fleet(now: number): Fleet {
       low: { depth: 240, oldest_ms: 412_000, backlog_ms: 480_000 },
       normal: { depth: normal, oldest_ms: normal * 14, backlog_ms: normal * 40 },
     },
-    running: [0, 1, 2, 3].reduce((n, i) => n + busy(i), 0),
+    running: [0, 1, 2].reduce((n, i) => n + busy(i), 0),
     delayed: 2,
     dead: 0,
     workers: 4,
-    members: [0, 1, 2, 3].map((i) => ({ id: `worker-${i + 1}`, slots: 8, busy: busy(i), engine: "native", version: "0.1.0" })),
+    members: [0, 1, 2, 3].map((i) => ({ id: `worker-${i + 1}`, slots: i === 3 ? 0 : 8, busy: i === 3 ? 0 : busy(i), heard_ms: i === 2 ? 21_000 : (now + i * 700) % 3000, engine: "native", version: "0.1.0" })),
     totals: { enqueued: finished + normal, finished },
     verdicts: { AC: 18_204, WA: 6_120, TLE: 1_903, MLE: 211, RE: 1_440, CE: 2_377, OLE: 12 },
   };

@@ -3,7 +3,8 @@ import { History, niceTop, paths } from "../../src/chart";
 import { compose, empty, fault, granted, restore } from "../../src/draft";
 import * as format from "../../src/format";
 import { sample, untouched } from "../../src/languages";
-import { pack, route, unpack } from "../../src/permalink";
+import { type Document, type Schema, matches, operations, pieces, searchable } from "../../src/openapi";
+import { pack, route, toSchema, unpack } from "../../src/permalink";
 import { advice, parse } from "../../src/problem";
 import { CODES, plainRun, words } from "../../src/verdict";
 
@@ -49,10 +50,40 @@ describe("a draft", () => {
   });
 });
 
+describe("the description of the API", () => {
+  const words = (schema?: Schema) => pieces(schema).map((p) => (typeof p === "string" ? p : `<${p.ref}>`)).join("");
+
+  test("has types in words", () => {
+    const cases: [Schema | undefined, string][] = [
+      [undefined, "anything"],
+      [{ $ref: "#/components/schemas/Test" }, "<Test>"],
+      [{ type: ["string", "null"] }, "text or null"],
+      [{ type: "integer", minimum: 0, maximum: 9, default: 3 }, "integer, at least 0, at most 9, else 3"],
+      [{ type: "array", items: { $ref: "#/components/schemas/Test" } }, "list of <Test>"],
+      [{ type: "object", additionalProperties: { type: "number" } }, "object of number"],
+      [{ type: "string", enum: ["a", "b"] }, '"a" or "b"'],
+      [{ oneOf: [{ type: "null" }, { $ref: "#/x/Lane" }] }, "null or <Lane>"],
+      [{ allOf: [{ $ref: "#/x/A" }, { type: "object" }] }, "<A> and object"],
+      [{}, "anything"],
+    ];
+    for (const [schema, text] of cases) expect(words(schema)).toBe(text);
+  });
+  test("gives its routes in the order of its groups", () => {
+    const document: Document = { tags: [{ name: "b" }, { name: "a" }], paths: { "/1": { get: { tags: ["a"] }, "x-more": {} }, "/2": { post: { tags: ["b"] }, get: { tags: ["b"] } }, "/3": { get: {} } } };
+    expect(operations(document).map((o) => `${o.method} ${o.path}`)).toEqual(["get /2", "post /2", "get /1", "get /3"]);
+  });
+  test("is found by all the words of a search", () => {
+    const text = searchable(["post", { name: "Idempotency-Key" }]);
+    expect([matches(text, ""), matches(text, "POST idem"), matches(text, "get idem")]).toEqual([true, true, false]);
+  });
+});
+
 describe("links", () => {
   test("lead to the views", () => {
     expect(route("")).toEqual({ view: "playground", program: null, from: null });
     expect(route("#/fleet")).toEqual({ view: "fleet" });
+    expect(route("#/api")).toEqual({ view: "api", item: null });
+    expect(route(toSchema("A/B"))).toEqual({ view: "api", item: "A/B" });
     expect(route("#/s/a%2Fb")).toEqual({ view: "submission", id: "a/b" });
     expect(route("#/p/xyz")).toMatchObject({ program: "xyz" });
     expect(route("#/edit/1")).toMatchObject({ from: "1" });
