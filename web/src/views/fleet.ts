@@ -70,6 +70,7 @@ class Board {
   private readonly lanes = h("tbody");
   private readonly workers = h("div");
   private readonly mix = h("div");
+  private readonly mixTitle = h("h2");
   private readonly counts = h("dl", { class: "counts" });
   private previous: { at: number; finished: number } | null = null;
   readonly root = h("div", { class: "stack" },
@@ -78,7 +79,7 @@ class Board {
     h("div", { class: "columns" },
       h("section", { class: "card", "aria-label": "Lanes" }, h("h2", {}, "Lanes"),
         h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Lane"), h("th", { scope: "col", class: "spark" }, "10 min"), h("th", { scope: "col", class: "num" }, "Waiting"), h("th", { scope: "col", class: "num" }, "Oldest"))), this.lanes)),
-      h("section", { class: "card", "aria-label": "Verdicts" }, h("h2", {}, "Verdicts"), this.mix)),
+      h("section", { class: "card", "aria-label": "Results" }, this.mixTitle, this.mix)),
     h("section", { class: "card", "aria-label": "Workers" }, h("h2", {}, "Workers"), this.workers));
 
   show(fleet: Fleet, now: number): void {
@@ -89,6 +90,7 @@ class Board {
     this.draw(now, depth, oldest, this.perSecond(fleet, now));
     put(this.lanes, ...lanes.map(([name, lane]) => laneRow(name, lane, now)));
     put(this.workers, workers(fleet));
+    say(this.mixTitle, fleet.verdicts ? "Verdicts" : "How they ended");
     put(this.mix, fleet.verdicts ? mixBar(fleet.verdicts) : outcomes(fleet.totals));
     const members = fleet.members ?? [];
     const slots = members.reduce((sum, w) => sum + w.slots, 0);

@@ -176,8 +176,7 @@ function fleet(now: number): Fleet {
     dead: 0,
     workers: 4,
     members: [0, 1, 2, 3].map((i) => ({ id: `worker-${i + 1}`, slots: i === 3 ? 0 : 8, busy: i === 3 ? 0 : busy(i), heard_ms: i === 2 ? 21_000 : (now + i * 700) % 3000, engine: "native", version: "0.1.0" })),
-    totals: { enqueued: finished + normal, finished },
-    verdicts: { AC: 18_204, WA: 6_120, TLE: 1_903, MLE: 211, RE: 1_440, CE: 2_377, OLE: 12 },
+    totals: { enqueued: finished + normal, finished, retried: 31, expired: 4, cancelled: 212 },
   };
 }
 
