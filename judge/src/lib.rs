@@ -1,6 +1,7 @@
 //! From a submission to a report: languages as data, compile, run, check, verdict.
 #![forbid(unsafe_code)]
 
+pub mod archive;
 mod batch;
 mod cache;
 pub mod checker;

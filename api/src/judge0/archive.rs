@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::io::{Cursor, Read as _};
 
+use judge::archive;
 use judge::model::{Blob, ExtraFile};
-use zip::ZipArchive;
 use zip::result::ZipError;
 
-/// Entries of one zip, folders included.
-const ENTRIES: usize = 1000;
+/// What the directory of one zip may be.
+const DIRECTORY: archive::Bounds = archive::Bounds { entries: 1000, directory: 1 << 20 };
 /// Kinds of files in a mode (inode(7)).
 const KIND: u32 = 0o170_000;
 const REGULAR: u32 = 0o100_000;
@@ -27,8 +27,8 @@ pub(super) struct Bounds {
 pub(super) enum Error {
     #[error("is not a zip that can be read: {0}")]
     Zip(ZipError),
-    #[error("has {count} entries, {ENTRIES} are allowed")]
-    Entries { count: usize },
+    #[error("has a directory that is refused: {0}")]
+    Directory(archive::Error),
     #[error("has the entry {name:?}, which {reason}")]
     Entry { name: String, reason: String },
     #[error("has more than {} bytes in {name:?}", .limit)]
@@ -39,14 +39,14 @@ pub(super) enum Error {
 
 /// The files in it. Of several entries of one name the first counts, as with `unzip -n`.
 pub(super) fn unpack(bytes: &[u8], bounds: Bounds) -> Result<Vec<ExtraFile>, Error> {
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(Error::Zip)?;
-    let count = archive.len();
-    if count > ENTRIES {
-        return Err(Error::Entries { count });
-    }
+    let mut archive =
+        archive::open(Cursor::new(bytes), DIRECTORY).map_err(|error| match error {
+            archive::Error::Zip(error) => Error::Zip(error),
+            error => Error::Directory(error),
+        })?;
     let (mut files, mut names) = (Vec::new(), BTreeSet::new());
-    let mut left = bounds.all;
-    for index in 0..count {
+    let (mut left, mut packed) = (bounds.all, bytes.len() as u64);
+    for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(Error::Zip)?;
         let name = entry.name().to_owned();
         let refuse = |reason: &str| {
@@ -66,6 +66,11 @@ pub(super) fn unpack(bytes: &[u8], bounds: Bounds) -> Result<Vec<ExtraFile>, Err
         if mode.is_some_and(|mode| mode & KIND != REGULAR && mode & KIND != 0) {
             return refuse("is a link or a device");
         }
+        // Else the same bytes would be read again and again.
+        let Some(rest) = packed.checked_sub(entry.compressed_size()) else {
+            return refuse("shares its bytes with others");
+        };
+        packed = rest;
         // Counted as unpacked, whatever the zip says of itself.
         let most = bounds.each.min(left);
         let mut contents = Vec::new();
@@ -143,7 +148,10 @@ mod tests {
         assert_eq!(said, "has more than 2097152 bytes unpacked");
         let names: Vec<String> = (0..1001).map(|n| n.to_string()).collect();
         let many: Vec<(&str, &[u8])> = names.iter().map(|n| (n.as_str(), &b""[..])).collect();
-        assert_eq!(refused(&many), "has 1001 entries, 1000 are allowed");
+        assert_eq!(
+            refused(&many),
+            "has a directory that is refused: it has 1001 entries; 1000 are accepted"
+        );
     }
 
     #[test]
@@ -155,6 +163,35 @@ mod tests {
             turned[cut] ^= 0x55;
             // Whatever comes of it.
             drop(unpack(&turned, BOUNDS));
+        }
+    }
+
+    proptest::proptest! {
+        /// Whatever is changed: an error, or files within the bounds that stay in their folder.
+        #[test]
+        fn a_changed_zip_is_an_error_or_files_within_bounds(
+            changes in proptest::collection::vec((proptest::num::usize::ANY, proptest::num::u8::ANY), 1..8),
+            cut in proptest::option::of(proptest::num::usize::ANY),
+        ) {
+            let mut bytes = zip(&[("a.txt", b"hello hello hello"), ("lib/b.sh", &[7; 3000]), ("c", b"")]);
+            for (at, byte) in changes {
+                // The directory's end half of the time: it has the numbers.
+                let (from, length) = if at % 2 == 0 { (0, bytes.len()) } else { (bytes.len() - 200, 200) };
+                bytes[from + at / 2 % length] = byte;
+            }
+            if let Some(cut) = cut {
+                bytes.truncate(bytes.len() - cut % 50);
+            }
+            let bounds = Bounds { each: 4000, all: 5000 };
+            if let Ok(files) = unpack(&bytes, bounds) {
+                let sizes = files.iter().map(|file| file.contents.read().unwrap().len());
+                proptest::prop_assert!(sizes.sum::<usize>() <= 5000);
+                for file in files {
+                    let name = std::path::Path::new(&file.name);
+                    let plain = |part| matches!(part, std::path::Component::Normal(_));
+                    proptest::prop_assert!(name.components().all(plain), "{}", file.name);
+                }
+            }
         }
     }
 }

@@ -56,4 +56,31 @@ mod tests {
             assert_eq!(decode(nonsense), None, "{nonsense}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn what_was_encoded_is_read_with_or_without_its_lines_and_padding(
+            bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300),
+            breaks in proptest::collection::vec((0..500_usize, "[ \t\r\n]{1,3}"), 0..5),
+            bare in proptest::bool::ANY,
+        ) {
+            let mut text = encode(&bytes);
+            if bare {
+                text.retain(|c| c != '\n' && c != '=');
+            }
+            for (at, space) in breaks {
+                text.insert_str(at.min(text.len()), &space);
+            }
+            proptest::prop_assert_eq!(decode(&text), Some(bytes));
+        }
+
+        #[test]
+        fn any_text_is_read_to_no_more_than_it_can_hold(text in "[A-Za-z0-9+/= \\n\\PC]{0,200}") {
+            if let Some(bytes) = decode(&text) {
+                proptest::prop_assert!(bytes.len() <= text.len() / 4 * 3 + 3);
+                // What was read says the same when it is written.
+                proptest::prop_assert_eq!(decode(&encode(&bytes)), Some(bytes));
+            }
+        }
+    }
 }

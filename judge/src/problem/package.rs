@@ -10,10 +10,12 @@ use tempfile::TempDir;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
+use crate::archive;
+
 /// What a zip may hold.
 #[derive(Clone, Copy)]
 struct Bounds {
-    entries: usize,
+    directory: archive::Bounds,
     /// Unpacked, all together.
     bytes: u64,
     /// Unpacked, in sizes of the zip; looked at beyond `free` bytes only.
@@ -23,7 +25,16 @@ struct Bounds {
 
 /// The largest public packages have some thousands of tests and some GiB. Deflate itself reaches a
 /// ratio of 1032, generated test data stays below 50; small files of one repeated byte are free.
-const BOUNDS: Bounds = Bounds { entries: 50_000, bytes: 4 << 30, ratio: 200, free: 64 << 20 };
+const BOUNDS: Bounds = Bounds {
+    directory: archive::Bounds { entries: 50_000, directory: 16 << 20 },
+    bytes: 4 << 30,
+    ratio: 200,
+    free: 64 << 20,
+};
+
+/// Folders in folders. The format has three, and some more below `attachments`; each costs an inode
+/// and two bytes of a name, which may have 65,535.
+const DEEP: usize = 32;
 
 /// The most that is read of a configuration file or of a source file.
 const MAX_TEXT: u64 = 16 << 20;
@@ -54,6 +65,15 @@ pub enum Error {
         /// Why.
         #[source]
         source: ZipError,
+    },
+    /// A zip whose directory is not as it should be.
+    #[error("{path:?} is refused")]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: archive::Error,
     },
     /// An entry of a zip that cannot be unpacked.
     #[error("entry {entry:?} of {path:?} {fault}")]
@@ -247,39 +267,45 @@ pub(super) fn unpack_into(path: &Path, size: u64, into: &Path) -> Result<(), Err
 }
 
 fn unpack_bounded(path: &Path, size: u64, bounds: &Bounds, into: &Path) -> Result<(), Error> {
-    let broken = |source| Error::Zip { path: path.to_owned(), source };
     let file =
         fs::File::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    let mut archive = ZipArchive::new(io::BufReader::new(file)).map_err(broken)?;
-    let Bounds { entries, bytes, ratio, free } = *bounds;
-    if archive.len() > entries {
-        let fault = format!("it has {} entries; {entries} are accepted", archive.len());
-        return Err(Error::Bomb { path: path.to_owned(), fault });
-    }
+    let Bounds { directory, bytes, ratio, free } = *bounds;
+    let opened = archive::open(io::BufReader::new(file), directory);
+    let mut archive = opened.map_err(|source| match source {
+        archive::Error::Zip(source) => Error::Zip { path: path.to_owned(), source },
+        source => Error::Directory { path: path.to_owned(), source },
+    })?;
     let limit = bytes.min(size.saturating_mul(ratio).max(free));
-    let mut left = limit;
+    let mut left = Left { packed: size, unpacked: limit };
     for index in 0..archive.len() {
-        left = unpack_entry(path, &mut archive, index, into, left)?.ok_or_else(|| {
+        if !unpack_entry(path, &mut archive, index, into, &mut left)? {
             let fault = format!(
                 "it unpacks to more than {}; {ratio} times its own size and {} are accepted",
                 Bytes(limit),
                 Bytes(bytes)
             );
-            Error::Bomb { path: path.to_owned(), fault }
-        })?;
+            return Err(Error::Bomb { path: path.to_owned(), fault });
+        }
     }
     Ok(())
 }
 
-/// Unpacks one entry below `into`. Says how many of the `left` bytes are left, or `None` when
-/// they are not enough: counted as written, whatever the zip declares.
+/// What may still be read and written.
+struct Left {
+    /// Bytes of the zip. Entries that share some would have it read again and again.
+    packed: u64,
+    unpacked: u64,
+}
+
+/// Unpacks one entry below `into`; false when it is too large: counted as written, whatever the zip
+/// declares.
 fn unpack_entry<R: Read + Seek>(
     path: &Path,
     archive: &mut ZipArchive<R>,
     index: usize,
     into: &Path,
-    left: u64,
-) -> Result<Option<u64>, Error> {
+    left: &mut Left,
+) -> Result<bool, Error> {
     let broken = |source| Error::Zip { path: path.to_owned(), source };
     let failed = |source| Error::Unpack { path: path.to_owned(), source };
     let mut entry = archive.by_index(index).map_err(broken)?;
@@ -293,13 +319,20 @@ fn unpack_entry<R: Read + Seek>(
     if !plain || name.is_empty() || name.contains(['\\', '\0']) {
         return refuse("has a path that leaves the package; rename it");
     }
+    if relative.components().count() > DEEP {
+        return refuse("lies too deep in folders; 32 are accepted");
+    }
     if entry.is_symlink() {
         return refuse("is a link; pack the file itself");
     }
+    let Some(packed) = left.packed.checked_sub(entry.compressed_size()) else {
+        return refuse("shares its bytes with others; pack the folder again");
+    };
+    left.packed = packed;
     let target = into.join(relative);
     if entry.is_dir() {
         fs::create_dir_all(&target).map_err(failed)?;
-        return Ok(Some(left));
+        return Ok(true);
     }
     if let Some(parent) = target.parent() {
         fs::create_dir_all(parent).map_err(failed)?;
@@ -311,9 +344,11 @@ fn unpack_entry<R: Read + Seek>(
         }
         Err(source) => return Err(failed(source)),
     };
-    let written = io::copy(&mut (&mut entry).take(left.saturating_add(1)), &mut out)
+    let most = left.unpacked;
+    let written = io::copy(&mut (&mut entry).take(most.saturating_add(1)), &mut out)
         .map_err(|source| broken(ZipError::Io(source)))?;
-    Ok(left.checked_sub(written))
+    left.unpacked = most.saturating_sub(written);
+    Ok(written <= most)
 }
 
 #[cfg(test)]
@@ -352,6 +387,11 @@ mod tests {
         }
         writer.finish().unwrap();
         (dir, path)
+    }
+
+    fn chain(error: &dyn std::error::Error) -> String {
+        let causes = error.source().map(chain);
+        causes.map_or_else(|| error.to_string(), |causes| format!("{error}: {causes}"))
     }
 
     fn names(package: &Package, folder: &str) -> Vec<String> {
@@ -420,18 +460,32 @@ mod tests {
         assert!(error.contains("is a link; pack the file itself"), "{error}");
     }
 
+    /// Two bytes of a name are a folder: 50,000 long names would be a hundred million.
+    #[test]
+    fn a_tower_of_folders_is_refused() {
+        let (_dir, path) = zip(&[("problem.yaml", b""), (&"a/".repeat(31), b""), ("b/c", b"")]);
+        assert!(Package::open(&path).is_ok());
+        for name in ["a/".repeat(33), format!("{}x", "a/".repeat(2000))] {
+            let (_dir, path) = zip(&[("problem.yaml", b""), (&name, b"")]);
+            let error = Package::open(&path).unwrap_err().to_string();
+            assert!(error.contains("too deep in folders"), "{error}");
+        }
+    }
+
     #[test]
     fn a_zip_bomb_is_refused() {
         let zeros = [0; 100_000];
         let (_dir, path) = zip(&[("a", &zeros), ("b", b"x")]);
         let size = fs::metadata(&path).unwrap().len();
         assert!(size < 1000, "{size}");
-        let unpacked = |bounds: &Bounds| unpack(&path, size, bounds).map_err(|e| e.to_string());
-        let small = Bounds { entries: 2, bytes: 100_001, ratio: 0, free: 100_001 };
+        let unpacked = |bounds: &Bounds| unpack(&path, size, bounds).map_err(|e| chain(&e));
+        let directory = archive::Bounds { entries: 2, directory: 1000 };
+        let small = Bounds { directory, bytes: 100_001, ratio: 0, free: 100_001 };
+        let one = archive::Bounds { entries: 1, ..directory };
         assert!(unpacked(&small).is_ok());
         assert!(unpacked(&Bounds { free: 0, ratio: 1000, ..small }).is_ok());
         for (bounds, message) in [
-            (Bounds { entries: 1, ..small }, "it has 2 entries; 1 are accepted"),
+            (Bounds { directory: one, ..small }, "it has 2 entries; 1 are accepted"),
             (Bounds { bytes: 100_000, ..small }, "it unpacks to more than 97.6 KiB"),
             (Bounds { ratio: 10, free: 9, ..small }, "10 times its own size and 97.6 KiB are"),
         ] {
