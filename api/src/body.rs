@@ -107,7 +107,15 @@ impl Pieces {
     }
 
     /// The next piece; `None` at the end. Cancel safe.
+    ///
+    /// Of a body that says that it is too large nothing is read.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        use http_body::Body as _;
+        // What is still to come, when the client has said how much that is.
+        let said = usize::try_from(self.body.size_hint().lower()).unwrap_or(usize::MAX);
+        if said > self.left {
+            return Err(Error::TooLarge { limit: self.limit });
+        }
         loop {
             let frame = tokio::time::timeout(IDLE, self.body.frame()).await;
             let Some(frame) = frame.map_err(|_| Error::Slow)? else { return Ok(None) };
@@ -120,11 +128,6 @@ impl Pieces {
 
     /// Everything.
     pub(crate) async fn whole(mut self) -> Result<Bytes, Error> {
-        use http_body::Body as _;
-        let said = usize::try_from(self.body.size_hint().lower()).unwrap_or(usize::MAX);
-        if said > self.limit {
-            return Err(Error::TooLarge { limit: self.limit });
-        }
         let reading = async {
             let mut bytes = BytesMut::new();
             while let Some(piece) = self.next().await? {

@@ -1,5 +1,7 @@
 //! Serving: a listener, bounded connections, the tasks behind the service, a graceful end.
 
+mod patient;
+
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use self::patient::Patient;
 use crate::access::Access;
 use crate::app::App;
 use crate::router::router;
@@ -31,6 +34,9 @@ pub struct Limits {
     pub connections: usize,
     /// How long a client may take for a request's head. Default 10 s.
     pub head: Duration,
+    /// How long a client may read nothing of what it is answered. Default 30 s: a connection is
+    /// held no longer for whoever stays away.
+    pub unread: Duration,
     /// How long requests may go on after the end was asked for. Default 25 s, within the 30 s that
     /// Kubernetes grants.
     pub farewell: Duration,
@@ -39,7 +45,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { connections: 4096, head: seconds(10), farewell: seconds(25) }
+        Self { connections: 4096, head: seconds(10), unread: seconds(30), farewell: seconds(25) }
     }
 }
 
@@ -183,7 +189,8 @@ async fn serve(
     let service = TowerToHyperService::new(router);
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(64 << 10);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let connection =
+        builder.serve_connection(TokioIo::new(Patient::new(stream, limits.unread)), service);
     tokio::pin!(connection);
     let served = tokio::select! {
         served = connection.as_mut() => served,

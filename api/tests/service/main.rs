@@ -11,4 +11,5 @@ mod events;
 mod page;
 mod problems;
 mod scene;
+mod serving;
 mod submissions;
