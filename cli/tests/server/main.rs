@@ -1,6 +1,8 @@
 //! `evalx server` as a process over a real redis-server.
 #![expect(clippy::unwrap_used, reason = "what is unexpected fails the test")]
 
+mod attack;
+mod batch;
 mod callbacks;
 #[path = "../../../queue/tests/server/mod.rs"]
 #[allow(clippy::disallowed_methods, reason = "starts redis-server")]
@@ -66,6 +68,28 @@ impl Service {
 impl Drop for Service {
     fn drop(&mut self) {
         // It may be dead already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// An `evalx worker` that judges nothing and does what programs say; ends with its value.
+struct Stub {
+    _scene: Scene,
+    child: Child,
+}
+
+impl Stub {
+    fn start(redis: &TestServer) -> Self {
+        let (scene, url) = (Scene::new(), redis.url());
+        let args = ["worker", "--stub-judge", "--redis", &url, "--listen", "127.0.0.1:0"];
+        let child = scene.start(&[&args[..], &["--slots", "8", "--log", "error"]].concat());
+        Self { _scene: scene, child }
+    }
+}
+
+impl Drop for Stub {
+    fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
     }
