@@ -194,7 +194,7 @@ fn a_broken_package_is_named() {
     scene.file("bad.zip", "no zip");
     let done = scene.run(&["verify", "bad.zip"]);
     let message = "\"bad.zip\" is not a zip that can be read; pack the folder again, with deflate: \
-                   invalid Zip archive: Could not find EOCD";
+                   invalid Zip archive: no directory ends it";
     refused(&done, 2, message);
     let done = scene.run(&["verify", "none"]);
     refused(&done, 2, "cannot read \"none\": No such file or directory (os error 2)");
