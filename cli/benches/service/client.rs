@@ -66,7 +66,7 @@ impl Client {
     pub(crate) fn ask(&mut self, head: &str, body: &str) -> (u16, Value) {
         let length = body.len();
         let request = format!(
-            "{head} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+            "{head} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
              content-length: {length}\r\n\r\n{body}"
         );
         self.stream.get_mut().write_all(request.as_bytes()).unwrap();
