@@ -101,8 +101,11 @@ fn is_misnamed(error: &queue::Error) -> bool {
 }
 
 fn may_pass(error: &queue::Error) -> bool {
-    use RedisError::{Command, Connect, Replica, Silent};
-    matches!(error, queue::Error::Redis(Connect(_) | Silent { .. } | Replica | Command { .. }))
+    use RedisError::{Command, Connect, Loading, Replica, Silent};
+    matches!(
+        error,
+        queue::Error::Redis(Connect(_) | Silent { .. } | Loading | Replica | Command { .. })
+    )
 }
 
 /// Whether jobs are safe on that server: one that throws keys away would lose what was answered.
@@ -121,4 +124,16 @@ fn checked(store: RedisStore, url: &str) -> Result<RedisStore, Error> {
         }
     }
     Ok(store)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_loads_is_waited_for_and_one_that_is_too_old_is_not() {
+        assert!(may_pass(&queue::Error::Redis(RedisError::Loading)));
+        let found = "redis 6.2.0".to_owned();
+        assert!(!may_pass(&queue::Error::Redis(RedisError::TooOld { found })));
+    }
 }
