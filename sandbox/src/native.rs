@@ -107,8 +107,8 @@ impl NativeSandbox {
         }
         let uids = uids::Lease::take(&run_dir).map_err(Error::Uids)?;
         let tree = Tree::open().map_err(Error::Cgroup)?;
-        let filter = filter::compile().map_err(Error::Filter)?;
-        let agents = Agents::new(tree, mounts, filter, uids.first())
+        let filters = filter::compile().map_err(Error::Filter)?;
+        let agents = Agents::new(tree, mounts, filters, uids.first())
             .map_err(|source| Error::Slot { slot: 0, source })?;
         let boxes = boxes.clamp(1, uids::PER_LEASE);
         let pool = Pool { idle: Vec::new(), unused: (0..boxes).rev().collect() };

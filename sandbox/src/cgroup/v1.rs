@@ -15,10 +15,6 @@ use super::file::File;
 use super::{Error, make, make_owned, owner_name, remove_tree, sweep};
 use crate::Bytes;
 
-/// Page cache of earlier runs that a group may keep: it is subtracted from the next run's account.
-/// Letting go of it costs half a millisecond (it waits for every CPU), so only when it is much.
-const CACHE_KEPT: u64 = 8 << 20;
-
 /// What the kernel's statistics may be off by: it adds up each CPU's share in batches
 /// (mm/memcontrol.c, MEMCG_CHARGE_BATCH).
 const BLUR: u64 = 1 << 20;
@@ -82,7 +78,6 @@ pub(super) struct Group {
     memory_and_swap_limit: Option<File>,
     memory_usage: File,
     memory_peak: File,
-    memory_empty: File,
     oom: File,
     stat: File,
     pids_max: File,
@@ -97,7 +92,11 @@ pub(super) struct Group {
 #[derive(Debug, Default, Clone, Copy)]
 struct Start {
     cpu: u64,
-    memory: u64,
+    /// By our own processes.
+    held: u64,
+    /// With the page cache of earlier runs.
+    usage: u64,
+    limit: u64,
     oom_kills: u64,
 }
 
@@ -113,7 +112,6 @@ impl Group {
             memory_and_swap_limit: File::open_optional(memory, "memory.memsw.limit_in_bytes", rw)?,
             memory_usage: File::open(memory, "memory.usage_in_bytes", r)?,
             memory_peak: File::open(memory, "memory.max_usage_in_bytes", rw)?,
-            memory_empty: File::open(memory, "memory.force_empty", w)?,
             oom: File::open(memory, "memory.oom_control", r)?,
             stat: File::open(memory, "memory.stat", r)?,
             pids_max: File::open(pids, "pids.max", w)?,
@@ -136,22 +134,26 @@ impl Group {
     }
 
     pub(super) fn begin(&mut self, memory: Bytes, processes: u32) -> Result<(), Error> {
-        let resident = self.settle()?;
-        self.limit_memory(memory.0.saturating_add(resident))?;
+        let held = self.settle()?;
+        let limit = memory.0.saturating_add(held);
+        self.limit_memory(limit)?;
         self.memory_peak.write("0")?;
         self.pids_max.write(&processes.to_string())?;
         self.start = Start {
             cpu: self.cpu.number()?,
-            memory: resident,
+            held,
+            usage: self.memory_usage.number()?,
+            limit,
             oom_kills: self.oom.field("oom_kill")?,
         };
         Ok(())
     }
 
-    /// Waits until the last run's memory is no longer charged, and says how much is. What its ipc
-    /// namespace held is freed by a worker of the kernel some milliseconds behind it
-    /// (ipc/namespace.c, free_ipc): taken for ours, it would be granted to the next guest on top
-    /// of its limit. Page cache is another matter: it makes room by itself.
+    /// Waits until the last run's memory is no longer charged, and says how much our own processes
+    /// hold. What its ipc namespace held is freed by a worker of the kernel some milliseconds
+    /// behind it (ipc/namespace.c, free_ipc): taken for ours, it would be granted to the next guest
+    /// on top of its limit. Page cache is another matter: it makes room by itself, and is what lets
+    /// the next compiler start without the disk.
     fn settle(&mut self) -> Result<u64, Error> {
         let deadline = Instant::now() + SETTLE;
         loop {
@@ -162,11 +164,9 @@ impl Group {
                 return Ok(usage);
             }
             let files = self.stat.field("cache")?.saturating_sub(self.stat.field("shmem")?);
-            if files > CACHE_KEPT {
-                // Busy pages stay; they are looked at again.
-                let _busy = self.memory_empty.try_write("0");
-            } else if usage.saturating_sub(files) <= idle + BLUR {
-                return Ok(usage);
+            let held = usage.saturating_sub(files);
+            if held <= idle + BLUR {
+                return Ok(held.max(idle));
             }
             if Instant::now() >= deadline {
                 return Err(Error::Held { path: self.dirs[0].clone(), held: Bytes(usage) });
@@ -202,7 +202,11 @@ impl Group {
     }
 
     pub(super) fn memory_peak(&self) -> Result<Bytes, Error> {
-        Ok(Bytes(self.memory_peak.number()?.saturating_sub(self.start.memory)))
+        let peak = self.memory_peak.number()?;
+        // At the limit the page cache of earlier runs made room, so none of it is in the peak.
+        let before =
+            if peak + BLUR >= self.start.limit { self.start.held } else { self.start.usage };
+        Ok(Bytes(peak.saturating_sub(before)))
     }
 
     pub(super) fn out_of_memory(&self) -> Result<bool, Error> {

@@ -2,6 +2,10 @@
 //! the slot's namespaces and root, arms one box after the other, and takes everything with it when
 //! it dies: its boxes' first processes carry `PR_SET_PDEATHSIG`, and they are pid 1 of theirs.
 //!
+//! A box is two processes that run on the agent's memory until one of them becomes the guest: its
+//! init, and the payload, for which init waits (`CLONE_VM`, `CLONE_VFORK`; clone(2)). Copies of the
+//! agent instead cost as much as the guest's own exec.
+//!
 //! Worker to agent: one [`Setup`], then one message with descriptors for each box to arm. The
 //! worker closing its end, or dying, ends the agent and the box.
 
@@ -18,10 +22,11 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{MoveMountFlags, OpenTreeFlags, UnmountFlags, move_mount, open_tree, unmount};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use rustix::process::{Signal, pidfd_send_signal};
+use rustix::process::{Resource, Rlimit, Signal, pidfd_send_signal, setrlimit, umask};
 
 use super::wire::{self, Failure, MESSAGE_MAX, Reply, Setup, Step};
-use crate::sys::process::{Side, exit, fork_into, wait_any};
+use crate::sys;
+use crate::sys::process::{Inherited, Stack, Tenant, default_signals, exit, start, wait_any};
 
 /// What the worker names the process when it starts one.
 pub(super) const ARGV0: &str = "evalx-agent";
@@ -58,10 +63,10 @@ fn serve(worker: BorrowedFd<'_>) -> Result<(), Failure> {
     };
     let mut slot = Slot::set_up(worker).map_err(told)?;
     Reply::Ready.send(worker).map_err(at(Step::Receive))?;
-    let mut fds = slot.next(worker).map_err(told)?;
-    while let Some(request) = fds.take() {
-        let init = slot.arm(worker, request).map_err(told)?;
-        fds = slot.watch(worker, init).map_err(told)?;
+    let mut request = next(worker).map_err(told)?;
+    while let Some(arm) = request.take() {
+        let init = slot.arm(worker, arm).map_err(told)?;
+        request = watch(worker, init).map_err(told)?;
     }
     Ok(())
 }
@@ -75,19 +80,31 @@ struct Arm {
 }
 
 struct Slot {
+    /// What init runs on.
+    stack: Stack,
+    given: init::Given,
+}
+
+/// What a guest is made from. The agent prepares it, then it is init's, then the payload's; each
+/// has it alone until it gives it back.
+struct Stage {
     uid: u32,
+    /// For the guest, on top of what the slot has.
     filter: Vec<super::filter::Op>,
     /// procfs of the machine's pid namespace; the only thing kept from outside of the root.
     proc: OwnedFd,
-    /// Room for the guest's command, made before any clone: after it nothing allocates.
     room: payload::Room,
+    /// The box's end of the socket to the worker.
+    worker: Inherited,
+    /// How far the payload came.
+    start: payload::Start,
 }
 
 impl Slot {
     fn set_up(worker: BorrowedFd<'_>) -> Result<Self, Failure> {
         let mut buffer = vec![0; MESSAGE_MAX];
         let (length, _) = wire::receive(worker, &mut buffer).map_err(at(Step::Receive))?;
-        let Setup { uid, join, mounts, filter } = serde_json::from_slice(&buffer[..length])
+        let Setup { uid, join, mounts, filters } = serde_json::from_slice(&buffer[..length])
             .map_err(|_| Failure { step: Step::Understand, errno: Errno::INVAL })?;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let proc = rustix::fs::open("/proc", flags, Mode::empty()).map_err(at(Step::Root))?;
@@ -95,65 +112,101 @@ impl Slot {
         // Only with CAP_SYS_RESOURCE; without it the guest's own score of 1000 has to do.
         let _as_it_is = write_at(proc.as_fd(), c"self/oom_score_adj", b"-1000");
         root::enter(&mounts, uid)?;
-        Ok(Self { uid, filter, proc, room: payload::Room::new() })
-    }
-
-    /// Waits for the next request; `None` when the worker is gone.
-    fn next(&self, worker: BorrowedFd<'_>) -> Result<Option<Arm>, Failure> {
-        let mut keep = [0];
-        let (length, fds) = wire::receive(worker, &mut keep).map_err(at(Step::Receive))?;
-        let mut fds = fds.into_iter().flatten();
-        match (length, keep) {
-            (0, _) => Ok(None),
-            (_, [0]) => match fds.next() {
-                Some(work) => Ok(Some(Arm { work: Some(work), group: fds.next() })),
-                None => Err(Failure { step: Step::Understand, errno: Errno::BADF }),
-            },
-            _ => Ok(Some(Arm { work: None, group: fds.next() })),
-        }
+        // Executed by a descriptor, it would be shown by that one's number.
+        rustix::thread::set_name(c"evalx-agent").map_err(at(Step::Session))?;
+        default_signals();
+        umask(Mode::from(0o022));
+        fixed_limits().map_err(at(Step::ResourceLimits))?;
+        rustix::thread::set_no_new_privs(true).map_err(at(Step::Filter))?;
+        sys::seccomp::load(&filters.slot).map_err(at(Step::Filter))?;
+        let stack = || Stack::new().map_err(at(Step::Stack));
+        let stage = Stage {
+            uid,
+            filter: filters.guest,
+            proc,
+            room: payload::Room::new(),
+            worker: Inherited::of(worker),
+            start: payload::Start::Waits,
+        };
+        let other_end = Inherited::of(worker);
+        let given = init::Given { stack: stack()?, group: None, other_end, stage };
+        Ok(Self { stack: stack()?, given })
     }
 
     /// Makes the next box up to the point where only the command is missing.
-    fn arm(&mut self, worker: BorrowedFd<'_>, request: Arm) -> Result<OwnedFd, Failure> {
+    fn arm(&mut self, worker: BorrowedFd<'_>, request: Arm) -> Result<Tenant<'_>, Failure> {
         if let Some(work) = &request.work {
             mount_work(work.as_fd()).map_err(at(Step::Work))?;
         }
         let (ours, theirs) = socket_pair().map_err(at(Step::Sockets))?;
+        let Self { stack, given } = self;
+        given.group = request.group.as_ref().map(Inherited::of);
+        given.other_end = Inherited::of(&theirs);
+        given.stage.worker = Inherited::of(&ours);
+        given.stage.start = payload::Start::Waits;
         let namespaces = (libc::CLONE_NEWPID | libc::CLONE_NEWIPC) as u64;
-        match fork_into(namespaces, None).map_err(at(Step::CloneInit))? {
-            Side::Child => {
-                drop(theirs);
-                init::run(self, ours, request.group)
-            }
-            Side::Parent { pid: _, pidfd } => {
-                drop(ours);
-                let init = pidfd.try_clone().map_err(|_| at(Step::CloneInit)(Errno::MFILE))?;
-                let armed = Reply::Armed { request: theirs, init: pidfd };
-                if let Err(errno) = armed.send(worker) {
-                    // Reaped here, or it would be left to whoever is pid 1 of the worker's.
-                    end(&init)?;
-                    return Err(at(Step::Receive)(errno));
-                }
-                Ok(init)
-            }
+        let init = start(stack, namespaces, given, init::run).map_err(at(Step::CloneInit))?;
+        drop(ours);
+        let pidfd = init.as_fd().try_clone_to_owned();
+        let told = pidfd.map_err(|_| at(Step::CloneInit)(Errno::MFILE)).and_then(|pidfd| {
+            let armed = Reply::Armed { request: theirs, init: pidfd };
+            armed.send(worker).map_err(at(Step::Receive))
+        });
+        match told {
+            Ok(()) => Ok(init),
+            // Reaped here, or it would be left to whoever is pid 1 of the worker's.
+            Err(failure) => end(init).and(Err(failure)),
         }
     }
+}
 
-    /// Waits until the worker wants the next box, or is gone; either ends the present one.
-    fn watch(&self, worker: BorrowedFd<'_>, init: OwnedFd) -> Result<Option<Arm>, Failure> {
-        let mut fds = [PollFd::new(&worker, PollFlags::IN)];
-        rustix::io::retry_on_intr(|| poll(&mut fds, None)).map_err(at(Step::Receive))?;
-        end(&init)?;
-        let next = self.next(worker)?;
-        if next.is_some() {
-            detach("/proc").map_err(at(Step::Unmount))?;
-        }
-        if next.as_ref().is_some_and(|arm| arm.work.is_some()) {
-            let work = WORK.map(|(_, target)| target).into_iter().chain([WHOLE]);
-            work.into_iter().try_for_each(detach).map_err(at(Step::Unmount))?;
-        }
-        Ok(next)
+/// Waits for the next request; `None` when the worker is gone.
+fn next(worker: BorrowedFd<'_>) -> Result<Option<Arm>, Failure> {
+    let mut keep = [0];
+    let (length, fds) = wire::receive(worker, &mut keep).map_err(at(Step::Receive))?;
+    let mut fds = fds.into_iter().flatten();
+    match (length, keep) {
+        (0, _) => Ok(None),
+        (_, [0]) => match fds.next() {
+            Some(work) => Ok(Some(Arm { work: Some(work), group: fds.next() })),
+            None => Err(Failure { step: Step::Understand, errno: Errno::BADF }),
+        },
+        _ => Ok(Some(Arm { work: None, group: fds.next() })),
     }
+}
+
+/// Waits until the worker wants the next box, or is gone; either ends the present one.
+fn watch(worker: BorrowedFd<'_>, init: Tenant<'_>) -> Result<Option<Arm>, Failure> {
+    let mut fds = [PollFd::new(&worker, PollFlags::IN)];
+    rustix::io::retry_on_intr(|| poll(&mut fds, None)).map_err(at(Step::Receive))?;
+    end(init)?;
+    let next = next(worker)?;
+    if next.is_some() {
+        detach("/proc").map_err(at(Step::Unmount))?;
+    }
+    if next.as_ref().is_some_and(|arm| arm.work.is_some()) {
+        let work = WORK.map(|(_, target)| target).into_iter().chain([WHOLE]);
+        work.into_iter().try_for_each(detach).map_err(at(Step::Unmount))?;
+    }
+    Ok(next)
+}
+
+/// Limits that are the same for every run; guests inherit them. A core size of 1 and not 0, because
+/// the kernel starts a core_pattern pipe even at 0 and aborts it at exactly 1 (fs/coredump.c,
+/// do_coredump).
+fn fixed_limits() -> Result<(), Errno> {
+    let fixed = [
+        (Resource::Core, 1),
+        (Resource::Memlock, 0),
+        (Resource::Msgqueue, 64 << 10),
+        (Resource::Nice, 0),
+        (Resource::Rtprio, 0),
+    ];
+    fixed.into_iter().try_for_each(|(resource, value)| limit(resource, value))
+}
+
+fn limit(resource: Resource, value: u64) -> Result<(), Errno> {
+    setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) })
 }
 
 /// Moves this process, which has one thread, to control groups of v1.
@@ -166,9 +219,9 @@ fn join_groups(files: &[PathBuf]) -> Result<(), Errno> {
 
 /// Kills and reaps a box's init. Its exit means that the kernel has reaped every process of the box
 /// (pid_namespaces(7)).
-fn end(init: &OwnedFd) -> Result<(), Failure> {
+fn end(init: Tenant<'_>) -> Result<(), Failure> {
     // Dead already is as good as killed.
-    let _dead = pidfd_send_signal(init, Signal::KILL);
+    let _dead = pidfd_send_signal(init.as_fd(), Signal::KILL);
     wait_any().map(|_| ()).map_err(at(Step::Reap))
 }
 

@@ -1,4 +1,7 @@
-//! The seccomp policy of a guest: read from data, compiled into one BPF program.
+//! The seccomp policy of a guest: read from data, compiled into two BPF programs. The larger is
+//! loaded once a slot and inherited by all that runs there; what the slot's own processes need to
+//! make a guest is refused by the smaller, loaded at the last moment before the guest. Loading
+//! costs by length, at every run (kernel/seccomp.c, seccomp_cache_prepare tries every call).
 //!
 //! The policy (`policy.json`) lists what is refused; each rule carries its reason. The program is
 //! a balanced tree over call numbers, because a linear chain costs every guest tens of
@@ -73,6 +76,18 @@ struct Rule {
     answer: String,
     calls: Vec<String>,
     when: Option<Condition>,
+    /// Whether the slot's own processes need the call until there is a guest.
+    #[serde(default)]
+    last: bool,
+}
+
+/// The two programs. Where both have an answer, the kernel takes the stricter (seccomp(2)).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Filters {
+    /// For the slot.
+    pub(super) slot: Vec<Op>,
+    /// For the guest, on top of it.
+    pub(super) guest: Vec<Op>,
 }
 
 /// On the low half of an argument: flags, families and ioctl numbers are 32 bits wide.
@@ -90,18 +105,26 @@ struct Condition {
 type Leaf = Vec<(Option<Condition>, u32)>;
 
 /// Compiles the policy for this machine. Names that this architecture does not have are left out.
-pub(super) fn compile() -> Result<Vec<Op>, Error> {
-    compile_with(&[], "[]")
+pub(super) fn compile() -> Result<Filters, Error> {
+    let (last, first) = rules(POLICY)?.into_iter().partition(|rule| rule.last);
+    let mut guest = vec![op(LOAD, NR)];
+    guest.extend(tree(&leaves(last)?.into_iter().collect::<Vec<_>>()));
+    Ok(Filters { slot: program(leaves(first)?), guest })
 }
 
 /// The policy for a guest that another program becomes: that program's own calls, `open`, are
 /// refused only as `rules` say.
 pub(crate) fn compile_with(open: &[Sysno], rules: &str) -> Result<Vec<Op>, Error> {
-    let mut leaves = leaves(POLICY)?;
+    let mut leaves = leaves(self::rules(POLICY)?)?;
     for call in open {
         leaves.remove(&call.id().cast_unsigned());
     }
-    leaves.extend(self::leaves(rules)?);
+    leaves.extend(self::leaves(self::rules(rules)?)?);
+    Ok(program(leaves))
+}
+
+/// With what ends a guest of a foreign architecture.
+fn program(leaves: BTreeMap<u32, Leaf>) -> Vec<Op> {
     let leaves: Vec<_> = leaves.into_iter().collect();
     let mut program = vec![
         op(LOAD, ARCH),
@@ -114,11 +137,14 @@ pub(crate) fn compile_with(open: &[Sysno], rules: &str) -> Result<Vec<Op>, Error
         program.push(op(RETURN, KILL_PROCESS));
     }
     program.extend(tree(&leaves));
-    Ok(program)
+    program
 }
 
-fn leaves(policy: &str) -> Result<BTreeMap<u32, Leaf>, Error> {
-    let rules: Vec<Rule> = serde_json::from_str(policy).map_err(Error::Parse)?;
+fn rules(policy: &str) -> Result<Vec<Rule>, Error> {
+    serde_json::from_str(policy).map_err(Error::Parse)
+}
+
+fn leaves(rules: Vec<Rule>) -> Result<BTreeMap<u32, Leaf>, Error> {
     let mut leaves = BTreeMap::<u32, Leaf>::new();
     for rule in rules {
         let answer = ERRNO | errno(&rule.answer)?;
@@ -241,28 +267,44 @@ mod tests {
         }
     }
 
+    /// What a guest gets from both programs: what one of them refuses is refused.
+    fn guests(filters: &Filters, nr: u32, arch: u32, args: [u32; 2]) -> u32 {
+        let answers = [&filters.slot, &filters.guest].map(|p| answer(p, nr, arch, args));
+        answers.into_iter().find(|a| *a != ALLOW).unwrap_or(ALLOW)
+    }
+
     fn number(name: &str) -> u32 {
         u32::try_from(Sysno::from_str(name).unwrap().id()).unwrap()
     }
 
     #[test]
     fn every_rule_has_its_answer_and_everything_else_is_allowed() {
-        let program = compile().unwrap();
-        let leaves = leaves(POLICY).unwrap();
+        let filters = compile().unwrap();
+        let leaves = leaves(rules(POLICY).unwrap()).unwrap();
         for nr in 0..600 {
             let expected = match leaves.get(&nr) {
                 Some(leaf) if leaf[0].0.is_none() => leaf[0].1,
                 Some(_) => continue,
                 None => ALLOW,
             };
-            assert_eq!(answer(&program, nr, THIS_ARCH, [0, 0]), expected, "call {nr}");
+            assert_eq!(guests(&filters, nr, THIS_ARCH, [0, 0]), expected, "call {nr}");
         }
     }
 
     #[test]
+    fn a_slot_may_still_make_boxes() {
+        let slot = compile().unwrap().slot;
+        for call in ["clone3", "unshare", "mount", "umount2", "move_mount", "open_tree", "seccomp"]
+        {
+            assert_eq!(answer(&slot, number(call), THIS_ARCH, [0, 0]), ALLOW, "{call}");
+        }
+        assert_ne!(answer(&slot, number("bpf"), THIS_ARCH, [0, 0]), ALLOW);
+    }
+
+    #[test]
     fn conditions_look_at_their_argument() {
-        let program = compile().unwrap();
-        let ask = |name, args| answer(&program, number(name), THIS_ARCH, args);
+        let filters = compile().unwrap();
+        let ask = |name, args| guests(&filters, number(name), THIS_ARCH, args);
         assert_eq!(ask("socket", [1, 0]), ALLOW);
         assert_eq!(ask("socket", [2, 0]), ERRNO | libc::EAFNOSUPPORT as u32);
         assert_eq!(ask("clone", [libc::SIGCHLD as u32, 0]), ALLOW);
@@ -289,13 +331,13 @@ mod tests {
         assert_eq!(ask("clone", libc::CLONE_NEWUSER as u32), ERRNO | libc::EPERM as u32);
         assert_eq!(ask("clone", (libc::CLONE_NEWPID | libc::CLONE_NEWNET) as u32), ALLOW);
         assert_eq!(ask("add_key", 0), ERRNO | libc::ENOSYS as u32);
-        let rules: Vec<Rule> = serde_json::from_str(POLICY).unwrap();
+        let rules = rules(POLICY).unwrap();
         assert!(rules.iter().all(|r| r.reason.split_whitespace().count() >= 3));
     }
 
     #[test]
     fn foreign_architectures_end_the_guest() {
-        let program = compile().unwrap();
+        let program = compile().unwrap().slot;
         assert_eq!(answer(&program, 1, 0x4000_0003, [0, 0]), KILL_PROCESS);
         #[cfg(target_arch = "x86_64")]
         assert_eq!(answer(&program, X32 | 1, THIS_ARCH, [0, 0]), KILL_PROCESS);
@@ -303,16 +345,18 @@ mod tests {
 
     #[test]
     fn every_rule_is_explained_and_none_is_there_twice() {
-        let rules: Vec<Rule> = serde_json::from_str(POLICY).unwrap();
+        let rules = rules(POLICY).unwrap();
         assert!(rules.iter().all(|r| r.reason.split_whitespace().count() >= 3));
         let twice = r#"[{"reason":"a b c","answer":"EPERM","calls":["bpf","bpf"]}]"#;
-        assert!(matches!(leaves(twice), Err(Error::Redundant(call)) if call == "bpf"));
+        assert!(
+            matches!(leaves(super::rules(twice).unwrap()), Err(Error::Redundant(call)) if call == "bpf")
+        );
     }
 
     #[test]
     fn every_name_exists_on_some_architecture() {
         // lookup_dcookie and nfsservctl are gone from newer ones; the others exist everywhere.
-        let rules: Vec<Rule> = serde_json::from_str(POLICY).unwrap();
+        let rules = rules(POLICY).unwrap();
         for call in rules.iter().flat_map(|r| &r.calls) {
             assert!(Sysno::from_str(call).is_ok(), "{call} is unknown");
         }

@@ -19,7 +19,7 @@ use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use rustix::time::Timespec;
 
 use super::agent::ARGV0;
-use super::filter::Op;
+use super::filter::Filters;
 use super::wire::{self, BoxFolder, Failure, MESSAGE_MAX, Reply, Setup};
 use super::work::{self, WorkFs};
 use crate::cgroup::{self, Entry, Group, Tree};
@@ -137,7 +137,7 @@ fn copied() -> io::Result<OwnedFd> {
 pub(super) struct Agents {
     tree: Tree,
     mounts: Vec<Mount>,
-    filter: Vec<Op>,
+    filters: Filters,
     first_uid: u32,
     /// See [`this_program`].
     program: OwnedFd,
@@ -147,10 +147,10 @@ impl Agents {
     pub(super) fn new(
         tree: Tree,
         mounts: Vec<Mount>,
-        filter: Vec<Op>,
+        filters: Filters,
         first_uid: u32,
     ) -> Result<Self, SlotError> {
-        Ok(Self { tree, mounts, filter, first_uid, program: this_program()? })
+        Ok(Self { tree, mounts, filters, first_uid, program: this_program()? })
     }
 
     pub(super) fn tree(&self) -> &Tree {
@@ -176,7 +176,7 @@ impl Agents {
         };
         // On v1 the agent and the box's init live in the group.
         let residents = if join.is_empty() { 0 } else { 2 };
-        let setup = Setup { uid, join, mounts: self.mounts.clone(), filter: self.filter.clone() };
+        let setup = Setup { uid, join, mounts: self.mounts.clone(), filters: self.filters.clone() };
         let message = serde_json::to_vec(&setup)
             .map_err(|e| StepError { step: "write the slot's set-up", source: e.into() })?;
         wire::send(base.agent.control.as_fd(), &message, &[]).map_err(step("set up the agent"))?;

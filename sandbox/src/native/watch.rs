@@ -215,8 +215,13 @@ impl Stream {
 
     /// Reads once; true when there is more than the cap. What is beyond the cap is dropped.
     fn take_in(&mut self) -> Result<bool, StepError> {
+        self.read().map(|_| self.captured.truncated)
+    }
+
+    /// Whether there may be more at once.
+    fn read(&mut self) -> Result<bool, StepError> {
         let Some(fd) = &self.fd else { return Ok(false) };
-        let mut buffer = [0; 64 << 10];
+        let mut buffer = [0; 8 << 10];
         match rustix::io::retry_on_intr(|| rustix::io::read(fd, &mut buffer)) {
             Ok(0) => self.fd = None,
             Ok(n) => {
@@ -224,17 +229,15 @@ impl Stream {
                 self.captured.bytes.extend_from_slice(&buffer[..n.min(room)]);
                 self.captured.truncated |= n > room;
             }
-            Err(Errno::AGAIN) => {}
+            Err(Errno::AGAIN) => return Ok(false),
             Err(e) => return Err(step("read the guest's output")(e)),
         }
-        Ok(self.captured.truncated)
+        Ok(self.fd.is_some())
     }
 
-    /// Reads to the end; every writer is dead, so this ends.
+    /// Reads what there is.
     fn drain(&mut self) -> Result<(), StepError> {
-        while self.fd.is_some() {
-            self.take_in()?;
-        }
+        while self.read()? {}
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! What worker, slot agent, box init and payload say to each other: small messages over
+//! What worker, slot agent and box say to each other: small messages over
 //! `SOCK_SEQPACKET` socket pairs, descriptors beside them. All ends are the same binary, so
 //! numbers travel in native order.
 
@@ -14,7 +14,7 @@ use rustix::net::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::filter::Op;
+use super::filter::Filters;
 use crate::Mount;
 
 /// The longest message; [`crate::Job::check`] keeps commands below it.
@@ -31,7 +31,7 @@ pub(super) struct Setup {
     /// Files of cgroup v1 to write `0` to.
     pub(super) join: Vec<std::path::PathBuf>,
     pub(super) mounts: Vec<Mount>,
-    pub(super) filter: Vec<Op>,
+    pub(super) filters: Filters,
 }
 
 /// A step of ours that failed between the worker's request and the guest's first instruction.
@@ -72,12 +72,12 @@ steps! {
     Work = "mount the work directories",
     Unmount = "unmount the last run's directories",
     Sockets = "make the box's sockets",
+    Stack = "make a stack for the box's processes",
     CloneInit = "clone the box's first process",
     ClonePayload = "clone the guest's process",
     Guard = "tie the box's life to the agent's",
     Artefact = "mount the artefact at /box",
     Proc = "mount /proc",
-    Forward = "hand the command to the guest's process",
     Reap = "wait for the guest's process",
     Session = "start a session",
     Group = "hide the control group",
@@ -95,7 +95,7 @@ steps! {
 pub(super) enum Reply {
     /// The slot is set up.
     Ready,
-    /// A box waits for its command: the socket to its init and a pidfd of it.
+    /// A box waits for its command: the socket to it and a pidfd of it.
     Armed { request: OwnedFd, init: OwnedFd },
     /// A step failed; the agent is of no more use.
     Failed(Failure),

@@ -1,55 +1,184 @@
 //! Making, becoming and reaping processes: `clone3(2)`, `execve(2)`, `wait4(2)`, `_exit(2)`.
 //!
-//! Callers are single-threaded (the slot agent and what it clones), so the copy that `fork_into`
-//! makes holds no lock that nobody will release.
+//! Callers are the slot agent and what it starts. Each has one thread, and all of a slot share one
+//! memory: nothing is copied when a box is made, and nothing has to be given back when it ends. So
+//! nothing here may touch what the C library keeps per thread (`errno`): calls are raw.
 
+use std::arch::asm;
 use std::ffi::c_char;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::marker::PhantomData;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::io::Errno;
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect};
 use rustix::process::Pid;
+use syscalls::{Sysno, syscall};
 
 /// clone(2); libc's constant is an `int` and overflows.
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
-/// Which side of a clone we are on.
-pub(crate) enum Side {
-    /// The new process.
-    Child,
-    /// The caller.
-    Parent {
-        /// The new process, as this pid namespace names it.
-        pid: Pid,
-        /// A handle on it that no other process can come to have.
-        pidfd: OwnedFd,
-    },
+/// Of a process that shares our memory. What runs on it calls the kernel from a shallow stack.
+const STACK: usize = 256 << 10;
+
+/// Below a stack, so that one that is too small faults. The largest page of any architecture.
+const GUARD: usize = 64 << 10;
+
+/// A stack for [`start`] and [`start_until_exec`]; it stays until this process ends.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    /// The lowest byte, guard included.
+    base: *mut std::ffi::c_void,
 }
 
-/// `fork`, with new namespaces (`CLONE_NEW*` bits), into a cgroup v2 when given.
-pub(crate) fn fork_into(namespaces: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Side, Errno> {
+impl Stack {
+    pub(crate) fn new() -> Result<Self, Errno> {
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: the kernel chooses the address, so nothing that exists is replaced.
+        let base = unsafe {
+            mmap_anonymous(std::ptr::null_mut(), GUARD + STACK, access, MapFlags::PRIVATE)?
+        };
+        // SAFETY: the lowest part of the mapping just made; nobody uses it yet.
+        unsafe { mprotect(base, GUARD, MprotectFlags::empty())? };
+        Ok(Self { base })
+    }
+}
+
+/// A descriptor of the parent, by the number that the copy of it has in a process that it starts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Inherited(i32);
+
+impl Inherited {
+    pub(crate) fn of(fd: impl AsFd) -> Self {
+        Self(fd.as_fd().as_raw_fd())
+    }
+
+    /// Closes the copy in this process.
+    pub(crate) fn close(self) {
+        close(self.0);
+    }
+}
+
+impl AsFd for Inherited {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: the copy is this process's from its start to its exec, and closed only by it.
+        unsafe { BorrowedFd::borrow_raw(self.0) }
+    }
+}
+
+/// A process that runs on our memory. What it was given is its own until it is [reaped](wait_any),
+/// which whoever drops this has done.
+#[derive(Debug)]
+pub(crate) struct Tenant<'a> {
+    pidfd: OwnedFd,
+    given: PhantomData<&'a mut ()>,
+}
+
+impl AsFd for Tenant<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+}
+
+/// Starts `entry` in new namespaces (`CLONE_NEW*` bits), in a process with descriptors of its own
+/// that shares our memory.
+pub(crate) fn start<'a, T>(
+    stack: &'a mut Stack,
+    namespaces: u64,
+    given: &'a mut T,
+    entry: extern "C" fn(&mut T) -> !,
+) -> Result<Tenant<'a>, Errno> {
     let mut pidfd: libc::c_int = -1;
-    // SAFETY: clone_args is plain integers; zero means absent in each.
-    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
-    args.flags = namespaces | libc::CLONE_PIDFD as u64;
+    let mut args = arguments(stack, namespaces | libc::CLONE_PIDFD as u64);
     args.pidfd = (&raw mut pidfd) as u64;
-    args.exit_signal = libc::SIGCHLD as u64;
+    clone(&args, given, entry)?;
+    // SAFETY: CLONE_PIDFD stored a new descriptor that nothing else owns.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    Ok(Tenant { pidfd, given: PhantomData })
+}
+
+/// Starts `entry` in a process that shares our memory, into a cgroup v2 when given, and waits
+/// until it has become another program or has ended: what `given` holds is ours again then.
+pub(crate) fn start_until_exec<T>(
+    stack: &mut Stack,
+    cgroup: Option<BorrowedFd<'_>>,
+    given: &mut T,
+    entry: extern "C" fn(&mut T) -> !,
+) -> Result<Pid, Errno> {
+    let mut args = arguments(stack, libc::CLONE_VFORK as u64);
     if let Some(cgroup) = cgroup {
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = u64::from(cgroup.as_raw_fd().cast_unsigned());
     }
-    // SAFETY: without CLONE_VM the child runs on a copy of this address space; `args` and `pidfd`
-    // live across the call; the caller is single-threaded (module doc).
-    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of_val(&args)) };
-    match pid {
-        0 => Ok(Side::Child),
-        n if n < 0 => Err(last()),
-        n => {
-            let pid = i32::try_from(n).ok().and_then(Pid::from_raw);
-            let pid = pid.expect("process ids are positive and have 22 bits (proc_sys_kernel(5))");
-            // SAFETY: CLONE_PIDFD stored a new descriptor that nothing else owns.
-            let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-            Ok(Side::Parent { pid, pidfd })
-        }
+    clone(&args, given, entry)
+}
+
+fn arguments(stack: &mut Stack, flags: u64) -> libc::clone_args {
+    // SAFETY: clone_args is plain integers; zero means absent in each.
+    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+    args.flags = libc::CLONE_VM as u64 | flags;
+    args.exit_signal = libc::SIGCHLD as u64;
+    args.stack = stack.base as u64 + GUARD as u64;
+    args.stack_size = STACK as u64;
+    args
+}
+
+/// The new process calls `entry`, on its own stack, as the first and last thing it does.
+fn clone<T>(
+    args: &libc::clone_args,
+    given: &mut T,
+    entry: extern "C" fn(&mut T) -> !,
+) -> Result<Pid, Errno> {
+    let (args, given): (*const libc::clone_args, *mut T) = (args, given);
+    let result: i64;
+    // SAFETY: clone3 reads `args`, which is as large as it is said to be, and writes its pidfd. The
+    // child has all registers of ours but the result and the stack pointer, which the kernel sets
+    // to the end of a stack that nothing else runs on; it never comes back from `entry`. `given` is
+    // borrowed for as long as the child may use it: by the caller's `Tenant`, or, with CLONE_VFORK,
+    // because we do not run before the child is done with our memory.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "xor ebp, ebp",
+            "mov rdi, {given}",
+            "call {entry}",
+            "ud2",
+            "2:",
+            given = in(reg) given,
+            entry = in(reg) entry,
+            inlateout("rax") libc::SYS_clone3 => result,
+            in("rdi") args,
+            in("rsi") size_of::<libc::clone_args>(),
+            out("rcx") _,
+            out("r11") _,
+        );
+    }
+    // SAFETY: as above.
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        asm!(
+            "svc #0",
+            "cbnz x0, 2f",
+            "mov x29, xzr",
+            "mov x30, xzr",
+            "mov x0, {given}",
+            "blr {entry}",
+            "brk #1",
+            "2:",
+            given = in(reg) given,
+            entry = in(reg) entry,
+            in("x8") libc::SYS_clone3,
+            inlateout("x0") args => result,
+            in("x1") size_of::<libc::clone_args>(),
+        );
+    }
+    match i32::try_from(result) {
+        Ok(pid) if pid > 0 => Pid::from_raw(pid).ok_or(Errno::SRCH),
+        Ok(error) => Err(Errno::from_raw_os_error(-error)),
+        // Process ids have 22 bits (proc_sys_kernel(5)).
+        Err(_) => Err(Errno::OVERFLOW),
     }
 }
 
@@ -65,22 +194,23 @@ pub(crate) struct Ended {
 
 /// Waits for any child.
 pub(crate) fn wait_any() -> Result<Ended, Errno> {
-    let mut status = 0;
+    let mut status: libc::c_int = 0;
     // SAFETY: rusage is plain integers; wait4 fills it.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     loop {
         // SAFETY: both out-pointers are to locals that live across the call.
-        let pid = unsafe { libc::wait4(-1, &raw mut status, 0, &raw mut usage) };
-        if pid >= 0 {
-            return Ok(Ended {
-                pid,
-                status,
-                switches_voluntary: usage.ru_nvcsw.cast_unsigned(),
-                switches_forced: usage.ru_nivcsw.cast_unsigned(),
-            });
-        }
-        if last() != Errno::INTR {
-            return Err(last());
+        let pid = unsafe { syscall!(Sysno::wait4, -1_isize, &raw mut status, 0, &raw mut usage) };
+        match pid.map_err(errno) {
+            Ok(pid) => {
+                return Ok(Ended {
+                    pid: i32::try_from(pid).map_err(|_| Errno::OVERFLOW)?,
+                    status,
+                    switches_voluntary: usage.ru_nvcsw.cast_unsigned(),
+                    switches_forced: usage.ru_nivcsw.cast_unsigned(),
+                });
+            }
+            Err(Errno::INTR) => {}
+            Err(e) => return Err(e),
         }
     }
 }
@@ -93,8 +223,8 @@ pub(crate) fn run_at_once() -> Result<(), Errno> {
         let parameters = libc::sched_param { sched_priority: priority };
         let policy = policy | libc::SCHED_RESET_ON_FORK;
         // SAFETY: the kernel reads a local.
-        let r = unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) };
-        if r < 0 { Err(last()) } else { Ok(()) }
+        let r = unsafe { syscall!(Sysno::sched_setscheduler, 0, policy, &raw const parameters) };
+        r.map(|_| ()).map_err(errno)
     };
     set(libc::SCHED_FIFO, 1).or_else(|_| {
         set(libc::SCHED_OTHER, 0)?;
@@ -123,8 +253,8 @@ pub(crate) fn execve(
     debug_assert!(argv.iter().any(|p| p.is_null()), "argv ends with null");
     debug_assert!(envp.iter().any(|p| p.is_null()), "envp ends with null");
     // SAFETY: the doc's contract: NUL-terminated strings, null-terminated arrays, all alive.
-    unsafe { libc::execve(program, argv.as_ptr(), envp.as_ptr()) };
-    last()
+    let failed = unsafe { syscall!(Sysno::execve, program, argv.as_ptr(), envp.as_ptr()) };
+    failed.map_or_else(errno, |_| Errno::INVAL)
 }
 
 /// Ends this process at once, without running any exit handler of the copy it may be.
@@ -133,8 +263,8 @@ pub(crate) fn exit(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-fn last() -> Errno {
-    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)
+pub(super) fn errno(raw: syscalls::Errno) -> Errno {
+    Errno::from_raw_os_error(raw.into_raw())
 }
 
 /// `unshare(2)`; nothing here shares file descriptors with another thread.
@@ -152,22 +282,20 @@ pub(crate) fn default_signals() {
     for signal in 1..=64 {
         // SAFETY: the kernel reads `default`, which is as large as it takes the struct to be, and
         // writes nothing back. It refuses SIGKILL and SIGSTOP, which cannot be ignored anyway.
-        unsafe {
-            libc::syscall(libc::SYS_rt_sigaction, signal, &raw const default, 0usize, 8usize)
-        };
+        let _refused =
+            unsafe { syscall!(Sysno::rt_sigaction, signal, &raw const default, 0usize, 8usize) };
     }
 }
 
 /// Closes a descriptor that is known only by its number.
 pub(crate) fn close(fd: i32) {
-    // SAFETY: called in a clone that is about to exec, for a standard stream that no value owns.
-    unsafe { libc::close(fd) };
+    // SAFETY: called in a process of its own, for a descriptor that no value there owns.
+    let _was_none = unsafe { syscall!(Sysno::close, fd) };
 }
 
 /// Marks every descriptor from `first` on to be closed by exec.
 pub(crate) fn close_on_exec_from(first: u32) -> Result<(), Errno> {
     // SAFETY: close_range takes plain numbers; with CLOSE_RANGE_CLOEXEC nothing is closed now.
-    let r =
-        unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
-    if r < 0 { Err(last()) } else { Ok(()) }
+    let r = unsafe { syscall!(Sysno::close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    r.map(|_| ()).map_err(errno)
 }

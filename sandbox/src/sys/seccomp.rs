@@ -1,7 +1,9 @@
 //! Loading a filter: `seccomp(2)`.
 
 use rustix::io::Errno;
+use syscalls::{Sysno, syscall};
 
+use super::process::errno;
 use crate::native::filter::Op;
 
 /// `struct sock_fprog` of linux/filter.h.
@@ -19,9 +21,6 @@ pub(crate) fn load(ops: &[Op]) -> Result<(), Errno> {
     let program = Program { length, ops: ops.as_ptr() };
     // SAFETY: `program` points to `length` instructions laid out as sock_filter (repr(C)), alive
     // across the call; the kernel copies them.
-    let r = unsafe { libc::syscall(libc::SYS_seccomp, SET_MODE_FILTER, 0, &raw const program) };
-    if r < 0 {
-        return Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL));
-    }
-    Ok(())
+    let r = unsafe { syscall!(Sysno::seccomp, SET_MODE_FILTER, 0, &raw const program) };
+    r.map(|_| ()).map_err(errno)
 }

@@ -31,6 +31,7 @@ pub(crate) struct Scenario {
 pub(crate) static ALL: &[Scenario] = &[
     scenario("a10_memory_of_the_run_before", "10", memory::memory_of_the_run_before)
         .with(&["a10_shared_memory_bomb", "a12_page_tables"]),
+    scenario("a10_page_cache_of_the_run_before", "10", memory::page_cache_of_the_run_before),
     scenario("a20_memory_under_an_output_flood", "20", streams::memory_under_an_output_flood)
         .with(&["a20_output_flood"]),
     scenario("a21_memory_under_an_error_flood", "21", streams::memory_under_an_error_flood)

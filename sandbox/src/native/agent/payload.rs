@@ -1,25 +1,35 @@
-//! The payload: the process that becomes the guest. Everything that does not depend on the
-//! command is done while the box is armed; then it waits, already unprivileged and filtered, for
-//! its command.
+//! The payload: the process that becomes the guest. It waits for its command, brings what only
+//! this run has (artefact, `/proc`, streams, limits), and gives up what made that possible.
 //!
-//! Runs in a clone of a clone of the agent: nothing here allocates, and every failure travels as
-//! (step, errno) down a pipe that a successful exec closes.
+//! Runs on the agent's memory: nothing here allocates, and every failure is left on the stage as
+//! (step, errno).
 
 use std::ffi::c_char;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::io::Errno;
-use rustix::process::{Gid, Resource, Rlimit, Uid, chdir, setrlimit, setsid, umask};
+use rustix::mount::{MountFlags, mount};
+use rustix::process::{Gid, Resource, Uid, chdir, setsid};
 use rustix::thread::{UnshareFlags, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
-use super::super::wire::{self, Command, Failure, MESSAGE_MAX, Step};
-use super::{Slot, at, write_at};
+use super::super::wire::{self, BoxFolder, Command, Failure, MESSAGE_MAX, Step};
+use super::{Stage, at, detach, init, limit, place, write_at};
 use crate::sys;
 
 /// Strings of a command, at most ([`crate::Job::check`] refuses more).
 const STRINGS_MAX: usize = 4096;
 
-/// Room for a command, made by the agent before it clones anything.
+/// How far a payload has come.
+pub(super) enum Start {
+    /// To where it waits for its command.
+    Waits,
+    /// Its exec, at this moment (`CLOCK_MONOTONIC`, ns).
+    At(u64),
+    /// It did not start.
+    Failed(Failure),
+}
+
+/// Room for a command.
 pub(super) struct Room {
     pub(super) message: Vec<u8>,
     argv: Vec<*const c_char>,
@@ -33,42 +43,22 @@ impl Room {
     }
 }
 
-/// Never returns: becomes the guest, or reports and ends.
-pub(super) fn run(slot: &mut Slot, init: BorrowedFd<'_>, failed: BorrowedFd<'_>) -> ! {
-    let outcome = prepare(slot).and_then(|()| become_guest(slot, init));
-    if let Err(failure) = outcome {
-        // Init reads 16 bytes or end of file; if it is gone, so is the box.
-        let _told = rustix::io::write(failed, &failure.encode());
+/// Becomes the guest, or leaves why not and ends.
+pub(super) extern "C" fn run(stage: &mut Stage) -> ! {
+    match prepare(stage).and_then(|()| become_guest(stage)) {
+        Ok(()) => sys::process::exit(0),
+        Err(failure) => stage.start = Start::Failed(failure),
     }
     sys::process::exit(127)
 }
 
-/// While the box is armed.
-fn prepare(slot: &Slot) -> Result<(), Failure> {
+/// While the box is armed: what does not depend on the command.
+fn prepare(stage: &Stage) -> Result<(), Failure> {
     setsid().map_err(at(Step::Session))?;
-    sys::process::default_signals();
     sys::process::unshare(UnshareFlags::NEWCGROUP).map_err(at(Step::Group))?;
-    write_at(slot.proc.as_fd(), c"self/oom_score_adj", b"1000")
-        .map_err(at(Step::OutOfMemoryScore))?;
-    fixed_limits().map_err(at(Step::ResourceLimits))?;
-    umask(rustix::fs::Mode::from(0o022));
-    identity(slot.uid).map_err(at(Step::Identity))?;
-    chdir("/w").map_err(at(Step::WorkDir))?;
-    rustix::thread::set_no_new_privs(true).map_err(at(Step::Filter))?;
-    sys::seccomp::load(&slot.filter).map_err(at(Step::Filter))
-}
-
-/// Limits that are the same for every run. A core size of 1 and not 0, because the kernel starts
-/// a core_pattern pipe even at 0 and aborts it at exactly 1 (fs/coredump.c, do_coredump).
-fn fixed_limits() -> Result<(), Errno> {
-    let fixed = [
-        (Resource::Core, 1),
-        (Resource::Memlock, 0),
-        (Resource::Msgqueue, 64 << 10),
-        (Resource::Nice, 0),
-        (Resource::Rtprio, 0),
-    ];
-    fixed.into_iter().try_for_each(|(resource, value)| limit(resource, value))
+    // Its own, though the memory is shared, because init waits for the exec (fs/proc/base.c,
+    // __set_oom_adj).
+    write_at(stage.proc.as_fd(), c"self/oom_score_adj", b"1000").map_err(at(Step::OutOfMemoryScore))
 }
 
 fn identity(uid: u32) -> Result<(), Errno> {
@@ -78,22 +68,46 @@ fn identity(uid: u32) -> Result<(), Errno> {
     set_thread_res_uid(user, user, user)
 }
 
-/// Once the command is there.
-fn become_guest(slot: &mut Slot, init: BorrowedFd<'_>) -> Result<(), Failure> {
-    let (length, fds) = wire::receive(init, &mut slot.room.message).map_err(at(Step::Receive))?;
+/// Once the command is there; `Ok` when the worker closed its end before there was one.
+fn become_guest(stage: &mut Stage) -> Result<(), Failure> {
+    let Stage { uid, filter, room, worker, start, .. } = stage;
+    let received = wire::receive(worker.as_fd(), &mut room.message);
+    let (length, fds) = received.map_err(at(Step::Receive))?;
     if length == 0 {
-        // Init is ending, and this process with it.
-        sys::process::exit(0);
+        return Ok(());
     }
-    let message = &slot.room.message[..length];
+    let message = &room.message[..length];
     let command = Command::decode(message)
-        .filter(|c| c.pointers(message, &mut slot.room.argv, &mut slot.room.envp).is_some())
+        .filter(|c| c.pointers(message, &mut room.argv, &mut room.envp).is_some())
         .ok_or_else(|| at(Step::Understand)(Errno::INVAL))?;
-    let [stdout, stderr, stdin, _] = fds;
+    let [stdout, stderr, third, fourth] = fds;
+    let (artefact, stdin) = match command.artefact {
+        BoxFolder::Mount => (third, fourth),
+        BoxFolder::Empty | BoxFolder::Keep => (None, third),
+    };
+    mounts(&command, artefact)?;
     streams([stdin, stdout, stderr]).map_err(at(Step::Streams))?;
     limits(&command).map_err(at(Step::ResourceLimits))?;
-    let Room { argv, envp, .. } = &slot.room;
-    Err(at(Step::Exec)(sys::process::execve(argv[0], argv, envp)))
+    identity(*uid).map_err(at(Step::Identity))?;
+    // Not before: it is the guest's, and root without its capabilities may not enter.
+    chdir("/w").map_err(at(Step::WorkDir))?;
+    sys::seccomp::load(filter).map_err(at(Step::Filter))?;
+    *start = Start::At(init::now());
+    Err(at(Step::Exec)(sys::process::execve(room.argv[0], &room.argv, &room.envp)))
+}
+
+fn mounts(command: &Command, artefact: Option<OwnedFd>) -> Result<(), Failure> {
+    if command.artefact != BoxFolder::Keep {
+        detach("/box").map_err(at(Step::Unmount))?;
+    }
+    if let Some(artefact) = artefact {
+        place(artefact.as_fd(), "/box").map_err(at(Step::Artefact))?;
+    }
+    if command.proc {
+        let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+        mount("proc", "/proc", "proc", flags, c"hidepid=2,subset=pid").map_err(at(Step::Proc))?;
+    }
+    Ok(())
 }
 
 /// Puts the streams at 0, 1 and 2; everything else closes at exec.
@@ -119,8 +133,4 @@ fn limits(command: &Command) -> Result<(), Errno> {
     limit(Resource::Stack, command.stack)?;
     limit(Resource::Fsize, command.file_size)?;
     limit(Resource::Nofile, command.open_files)
-}
-
-fn limit(resource: Resource, value: u64) -> Result<(), Errno> {
-    setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) })
 }
