@@ -10,16 +10,41 @@ use std::time::{Duration, Instant};
 
 const TESTS: u32 = 20;
 const ROUNDS: usize = 9;
-const SOURCE: &str = "#include <cstdio>\n\
-    int main() { long a, b; scanf(\"%ld %ld\", &a, &b); printf(\"%ld\\n\", a + b); }\n";
+
+/// Two programs of different weight: what a compiler reads, and leaves behind, differs.
+const PROGRAMS: [(&str, &str); 2] = [
+    (
+        "the sum of two numbers, <cstdio>",
+        "#include <cstdio>\n\
+         int main() { long a, b; scanf(\"%ld %ld\", &a, &b); printf(\"%ld\\n\", a + b); }\n",
+    ),
+    (
+        "the sum by a map of words, <bits/stdc++.h>",
+        "#include <bits/stdc++.h>\nusing namespace std;\n\
+         int main() {\n\
+             map<string, vector<long>> words;\n\
+             for (string word; cin >> word;) words[word].push_back(stol(word));\n\
+             long sum = 0;\n\
+             for (const auto &[_, numbers] : words)\n\
+                 sum = accumulate(numbers.begin(), numbers.end(), sum);\n\
+             cout << sum << endl;\n\
+         }\n",
+    ),
+];
 
 fn main() {
     if std::env::args().any(|arg| arg == "--test") {
         return;
     }
+    for (name, source) in PROGRAMS {
+        measure(name, source);
+    }
+}
+
+fn measure(name: &str, source: &str) {
     let dir = tempfile::tempdir().expect("a temporary folder is to be had");
     let dir = dir.path();
-    write_submission(dir);
+    write_submission(dir, source);
     let (mut added, mut again, mut bare) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         // Absent in the first round.
@@ -29,7 +54,7 @@ fn main() {
         again.push(judge(dir).0);
         bare.push(run_bare(dir));
     }
-    println!("evalx judge, C++, {TESTS} tests, medians of {ROUNDS} rounds in turns");
+    println!("evalx judge, C++, {TESTS} tests, {name}; medians of {ROUNDS} rounds in turns");
     for (name, samples) in [
         ("first time: whole command less compile time", &mut added),
         ("second time (cached): whole command", &mut again),
@@ -41,7 +66,7 @@ fn main() {
     }
 }
 
-fn write_submission(dir: &Path) {
+fn write_submission(dir: &Path, source: &str) {
     let write = |name: String, text: &str| {
         fs::write(dir.join(name), text).expect("the temporary folder is writable");
     };
@@ -50,7 +75,7 @@ fn write_submission(dir: &Path) {
         write(format!("tests/{i}.in"), &format!("{i} {}\n", 3 * i));
         write(format!("tests/{i}.ans"), &format!("{}\n", 4 * i));
     }
-    write("sum.cpp".to_owned(), SOURCE);
+    write("sum.cpp".to_owned(), source);
 }
 
 /// Clock time of the command, and of the compilation within.

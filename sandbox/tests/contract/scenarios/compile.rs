@@ -64,6 +64,83 @@ pub(super) fn endless_includes(rig: &Rig) -> Result<(), Failed> {
     Ok(())
 }
 
+/// A source that takes in files of the machine gets the box's own or none: nothing of the machine's
+/// is in the message or in the program.
+pub(super) fn files_of_the_machine(rig: &Rig) -> Result<(), Failed> {
+    let secret = rig.folder()?.join("answers");
+    fs::write(&secret, "evalx_secret_answer\n")?;
+    let secret = secret.display().to_string();
+    let include = |path: &str| format!("#include \"{path}\"\nint main(void) {{}}\n");
+    let binary =
+        |path: &str| format!("__asm__(\".incbin \\\"{path}\\\"\");\nint main(void) {{}}\n");
+    for source in [
+        include(&secret),
+        binary(&secret),
+        include("/etc/shadow"),
+        binary("/etc/shadow"),
+        include("/proc/self/environ"),
+        include("../../../../../../etc/shadow"),
+    ] {
+        let mark = rig.fresh_mark();
+        let compiled = compile(rig, &mark, gcc(&mark, &source, &roomy()), &rig.folder()?)?;
+        let said = String::from_utf8_lossy(&compiled.outcome.stderr.bytes).into_owned();
+        let refused = compiled.outcome.termination == Termination::Exited(1)
+            && compiled.artefact.is_none()
+            && !said.contains("evalx_secret_answer")
+            && !said.contains("root:");
+        ensure(refused, || format!("{source:?} gives {compiled:?}"))?;
+    }
+    Ok(())
+}
+
+/// Sources that keep a compiler busy, or fill its memory, end within its limits.
+pub(super) fn explosions(rig: &Rig) -> Result<(), Failed> {
+    let limits = Limits {
+        cpu: Duration::from_secs(2),
+        wall: Duration::from_secs(4),
+        memory: Bytes::mib(128),
+        ..roomy()
+    };
+    let doubled = |levels: u32| -> String {
+        let double = |n: u32| format!("#define M{} M{n} M{n}\n", n + 1);
+        let all: String = (0..levels).map(double).collect();
+        format!("#define M0 x = x + 1;\n{all}int main(void) {{ int x = 0; M{levels} return x; }}\n")
+    };
+    let nested =
+        format!("int main(void) {{ return {}1{}; }}\n", "(".repeat(400_000), ")".repeat(400_000));
+    for (name, source) in [
+        ("macros that double 36 times", doubled(36)),
+        ("a file that includes itself", "#include __FILE__\n#include __FILE__\n".to_owned()),
+        ("deep nesting", nested),
+    ] {
+        let (into, mark, start) = (rig.folder()?, rig.fresh_mark(), Instant::now());
+        let compiled = compile(rig, &mark, gcc(&mark, &source, &limits), &into)?;
+        let took = start.elapsed();
+        let failed =
+            compiled.outcome.termination != Termination::Exited(0) && compiled.artefact.is_none();
+        ensure(failed, || format!("{name} gives {:?}", compiled.outcome.termination))?;
+        ensure(took < Duration::from_secs(5), || format!("{name} took {took:?}"))?;
+    }
+    Ok(())
+}
+
+/// A small source whose program is huge gives none.
+pub(super) fn huge_programs(rig: &Rig) -> Result<(), Failed> {
+    let limits = Limits { file_size: Bytes::mib(16), disk: Bytes::mib(32), ..roomy() };
+    for source in
+        ["main[-1u] = {1};\n", "char a[1 << 30] = {1};\nint main(void) { return a[0]; }\n"]
+    {
+        let (into, mark, start) = (rig.folder()?, rig.fresh_mark(), Instant::now());
+        let compiled = compile(rig, &mark, gcc(&mark, source, &limits), &into)?;
+        let none = compiled.outcome.termination != Termination::Exited(0)
+            && compiled.artefact.is_none()
+            && fs::read_dir(&into)?.next().is_none();
+        ensure(none, || format!("{source:?} gives {compiled:?}"))?;
+        ensure(start.elapsed() < Duration::from_secs(20), || format!("{source:?} took long"))?;
+    }
+    Ok(())
+}
+
 /// Of megabytes of error text the first are kept; the compiler runs on to its own end.
 pub(super) fn endless_error_text(rig: &Rig) -> Result<(), Failed> {
     let source = "x;\n".repeat(4000);
