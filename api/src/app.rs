@@ -8,6 +8,7 @@ use problems::Shelf;
 use queue::{Store, Tenant};
 
 use crate::access::Access;
+use crate::budget::{self, Budget};
 use crate::callback::{self, Secret};
 use crate::hub::Hub;
 use crate::judge0::{self, Judge0};
@@ -20,6 +21,9 @@ pub struct Config {
     /// The largest body of one request that is not a stream. Default 16 MiB: twice the largest
     /// payload of a job, since JSON may write a byte as two.
     pub body_limit: usize,
+    /// All bodies of requests that are in memory at the same time. Default 256 MiB. Those above
+    /// 256 KiB may have three quarters of it.
+    pub body_budget: usize,
     /// The largest stream of submissions. Default 1 GiB.
     pub stream_limit: usize,
     /// Submissions of one batch. Default 10 000.
@@ -39,10 +43,19 @@ pub struct Config {
     pub judge0: Judge0,
 }
 
+impl Config {
+    /// The largest body that a budget has room for.
+    #[must_use]
+    pub fn largest_body(&self) -> usize {
+        budget::largest(self.body_budget)
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             body_limit: 16 << 20,
+            body_budget: 256 << 20,
             stream_limit: 1 << 30,
             batch_limit: 10_000,
             longest_wait: Duration::from_secs(60),
@@ -77,6 +90,7 @@ struct Parts {
     problems: Option<Library>,
     access: Access,
     config: Config,
+    budget: Budget,
     metrics: Metrics,
     shelf: judge0::Shelf,
 }
@@ -94,8 +108,19 @@ impl App {
     ) -> Self {
         let (hub, metrics) = (Arc::new(Hub::default()), Metrics::new());
         let (problems, shelf) = (None, judge0::Shelf::default());
-        let parts =
-            Parts { store, hub, table, installed, problems, access, config, metrics, shelf };
+        let budget = Budget::new(config.body_budget);
+        let parts = Parts {
+            store,
+            hub,
+            table,
+            installed,
+            problems,
+            access,
+            config,
+            budget,
+            metrics,
+            shelf,
+        };
         Self(Arc::new(parts))
     }
 
@@ -147,6 +172,10 @@ impl App {
 
     pub(crate) fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.0.budget
     }
 
     pub(crate) fn shelf(&self) -> &judge0::Shelf {

@@ -10,12 +10,16 @@ use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
+use crate::budget::{Budget, Full, Share};
 use crate::problem::{Kind, Problem};
 
 /// Between two pieces of a body. Who is slower holds memory for nothing.
 const IDLE: Duration = Duration::from_secs(10);
 /// For a whole body that is not a stream.
 const WHOLE: Duration = Duration::from_secs(60);
+
+/// After there was no room for a body: bodies come and go within moments.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Why a body cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +28,8 @@ pub(crate) enum Error {
     MediaType { found: String, wanted: &'static str },
     #[error("the body has more than {limit} bytes")]
     TooLarge { limit: usize },
+    #[error("too much is being sent at the moment; try again")]
+    Busy,
     #[error("the body came too slowly")]
     Slow,
     #[error("the body ended early")]
@@ -34,11 +40,18 @@ pub(crate) enum Error {
     Field { field: String, reason: String },
 }
 
+impl From<Full> for Error {
+    fn from(Full: Full) -> Self {
+        Self::Busy
+    }
+}
+
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let kind = match &error {
             Error::MediaType { .. } => Kind::MediaType,
             Error::TooLarge { .. } => Kind::TooLarge,
+            Error::Busy => Kind::Busy,
             Error::Slow => Kind::Timeout,
             Error::Broken(_) | Error::Syntax { .. } => Kind::BadRequest,
             Error::Field { .. } => Kind::Invalid,
@@ -46,13 +59,14 @@ impl From<Error> for Problem {
         let problem = Self::new(kind, error.to_string());
         match error {
             Error::Field { field, reason } => problem.fault(field, reason),
+            Error::Busy => problem.retry_after(AGAIN),
             _ => problem,
         }
     }
 }
 
-/// A JSON body.
-pub(crate) struct Json<T>(pub(crate) T);
+/// A JSON body, with its share of the memory: to be given back once nothing of it is needed.
+pub(crate) struct Json<T>(pub(crate) T, pub(crate) Share);
 
 impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     type Rejection = Problem;
@@ -60,7 +74,8 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         expect(request.headers(), &["application/json"])?;
         let body = Pieces::new(request.into_body(), app.config().body_limit);
-        Ok(Self(parse(&body.whole().await?)?))
+        let (bytes, share) = body.whole(app.budget()).await?;
+        Ok(Self(parse(&bytes)?, share))
     }
 }
 
@@ -110,10 +125,7 @@ impl Pieces {
     ///
     /// Of a body that says that it is too large nothing is read.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        use http_body::Body as _;
-        // What is still to come, when the client has said how much that is.
-        let said = usize::try_from(self.body.size_hint().lower()).unwrap_or(usize::MAX);
-        if said > self.left {
+        if self.said() > self.left {
             return Err(Error::TooLarge { limit: self.limit });
         }
         loop {
@@ -126,17 +138,44 @@ impl Pieces {
         }
     }
 
-    /// Everything.
-    pub(crate) async fn whole(mut self) -> Result<Bytes, Error> {
+    /// What is still to come, as far as the client has said how much that is.
+    fn said(&self) -> usize {
+        use http_body::Body as _;
+        usize::try_from(self.body.size_hint().lower()).unwrap_or(usize::MAX)
+    }
+
+    /// Everything, and its share of the memory.
+    ///
+    /// What the client has announced is taken at once: whatever is begun can be brought to its end,
+    /// and what has no room is refused before it comes.
+    pub(crate) async fn whole(mut self, budget: &Budget) -> Result<(Bytes, Share), Error> {
+        let mut share = budget.share();
         let reading = async {
-            let mut bytes = BytesMut::new();
-            while let Some(piece) = self.next().await? {
-                bytes.extend_from_slice(&piece);
+            let said = self.said();
+            if said > self.left {
+                return Err(Error::TooLarge { limit: self.limit });
             }
-            Ok(bytes.freeze())
+            share.grow(said)?;
+            let mut bytes = BytesMut::with_capacity(said);
+            while let Some(piece) = self.next().await? {
+                extend(&mut bytes, &piece, &mut share)?;
+            }
+            Ok((bytes.freeze(), share))
         };
         tokio::time::timeout(WHOLE, reading).await.unwrap_or(Err(Error::Slow))
     }
+}
+
+/// Puts a piece behind what came before it, within a share of the memory.
+pub(crate) fn extend(bytes: &mut BytesMut, piece: &[u8], share: &mut Share) -> Result<(), Full> {
+    let (length, capacity) = (bytes.len() + piece.len(), bytes.capacity());
+    if length > capacity {
+        let next = length.max(capacity * 2);
+        share.grow(next)?;
+        bytes.reserve(next - bytes.len());
+    }
+    bytes.extend_from_slice(piece);
+    Ok(())
 }
 
 /// What a client wrote, short enough to be said back to it.

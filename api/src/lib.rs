@@ -5,6 +5,7 @@
 mod access;
 mod app;
 mod body;
+mod budget;
 mod callback;
 mod hub;
 mod intake;

@@ -24,6 +24,7 @@ pub(crate) struct Metrics {
     latency: HistogramVec,
     in_flight: IntGauge,
     connections: IntGauge,
+    bodies: IntGauge,
     received: IntCounterVec,
     rejected: IntCounterVec,
     callback_attempts: IntCounterVec,
@@ -90,6 +91,7 @@ impl Metrics {
             latency: m.add(HistogramVec::new(latency.buckets(SECONDS.to_vec()), &labels)),
             in_flight: m.gauge("evalx_requests_in_flight", "Requests without an answer yet."),
             connections: m.gauge("evalx_connections", "Open connections."),
+            bodies: m.gauge("evalx_request_body_bytes", "Memory for bodies of requests."),
             received: m.counts(
                 "evalx_submissions_received_total",
                 "Submissions that were put on the queue, by API.",
@@ -168,6 +170,11 @@ impl Metrics {
     /// How many connections there are.
     pub(crate) fn connections(&self, count: usize) {
         self.connections.set(int(count));
+    }
+
+    /// How many bytes bodies of requests take.
+    pub(crate) fn bodies(&self, bytes: usize) {
+        self.bodies.set(int(bytes));
     }
 
     /// What is in the queue; `None` when it gives no answer.

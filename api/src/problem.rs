@@ -24,6 +24,7 @@ pub(crate) enum Kind {
     RateLimited,
     Internal,
     QueueFull,
+    Busy,
     Unavailable,
 }
 
@@ -47,6 +48,7 @@ impl Kind {
             Self::RateLimited => ("rate-limited", S::TOO_MANY_REQUESTS, "too many at once"),
             Self::Internal => ("internal", S::INTERNAL_SERVER_ERROR, "evalX failed"),
             Self::QueueFull => ("queue-full", S::SERVICE_UNAVAILABLE, "the queue is full"),
+            Self::Busy => ("busy", S::SERVICE_UNAVAILABLE, "too much is being sent"),
             Self::Unavailable => {
                 ("unavailable", S::SERVICE_UNAVAILABLE, "the queue cannot be reached")
             }
@@ -190,7 +192,7 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 mod tests {
     use super::*;
 
-    const ALL: [Kind; 14] = [
+    const ALL: [Kind; 15] = [
         Kind::BadRequest,
         Kind::Unauthorized,
         Kind::Forbidden,
@@ -204,6 +206,7 @@ mod tests {
         Kind::RateLimited,
         Kind::Internal,
         Kind::QueueFull,
+        Kind::Busy,
         Kind::Unavailable,
     ];
 
@@ -215,7 +218,8 @@ mod tests {
         });
         let expected = "400 bad-request, 401 unauthorized, 403 forbidden, 421 host, 404 not-found, \
                         405 method, 408 timeout, 413 too-large, 415 media-type, 422 invalid, \
-                        429 rate-limited, 500 internal, 503 queue-full, 503 unavailable";
+                        429 rate-limited, 500 internal, 503 queue-full, 503 busy, \
+                        503 unavailable";
         assert_eq!(lines.join(", "), expected);
     }
 

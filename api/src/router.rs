@@ -53,6 +53,7 @@ async fn readyz(State(app): State<App>) -> Response {
 async fn metrics(State(app): State<App>) -> Response {
     let snapshot = app.store().snapshot().await;
     app.metrics().snapshot(snapshot.as_ref().ok());
+    app.metrics().bodies(app.budget().used());
     let format = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(header::CONTENT_TYPE, format)], app.metrics().text()).into_response()
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use api::{Access, App, Callbacks, Installed, Judge0, Limits, Secret, Server};
 use judge::language::Table;
 use problems::Shelf;
@@ -58,6 +58,11 @@ pub(crate) struct ServiceArgs {
     #[arg(long, value_name = "SIZE", env = "EVALX_BODY_LIMIT", hide_env_values = true,
           default_value = "16MiB", value_parser = units::bytes)]
     body_limit: Bytes,
+    /// All requests that are in memory at the same time, without problems; more are told to come
+    /// back. Large ones may have three quarters of it
+    #[arg(long, value_name = "SIZE", env = "EVALX_BODY_BUDGET", hide_env_values = true,
+          default_value = "256MiB", value_parser = units::bytes)]
+    body_budget: Bytes,
     /// The largest problem that is handed in
     #[arg(long, value_name = "SIZE", env = "EVALX_PROBLEM_LIMIT", hide_env_values = true,
           default_value = "256MiB", value_parser = units::bytes)]
@@ -133,6 +138,7 @@ impl ServiceArgs {
         }
         let config = api::Config {
             body_limit: usize::try_from(self.body_limit.0).unwrap_or(usize::MAX),
+            body_budget: usize::try_from(self.body_budget.0).unwrap_or(usize::MAX),
             problem_limit: usize::try_from(self.problem_limit.0).unwrap_or(usize::MAX),
             batch_limit: self.batch_limit,
             longest_wait: self.longest_wait,
@@ -141,6 +147,13 @@ impl ServiceArgs {
             judge0,
             ..api::Config::default()
         };
+        if config.largest_body() < config.body_limit {
+            return Err(Failure::usage(anyhow!(
+                "--body-budget {} has no room for --body-limit {}: make it at least 4/3 of that",
+                self.body_budget,
+                self.body_limit
+            )));
+        }
         let app = App::new(store, table, installed, access, config).with_problems(shelf);
         let bound = Server::bind(app, self.listen, self.open_to_all, limits).await;
         bound.map_err(Failure::usage)

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::refusal::Refusal;
 use crate::app::App;
 use crate::body::{self, Pieces};
+use crate::budget::Share;
 use crate::problem::Problem;
 
 const JSON: &str = "application/json";
@@ -14,12 +15,17 @@ const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Parameters by name.
 #[derive(Debug, Default)]
-pub(super) struct Params(Map<String, Value>);
+pub(super) struct Params {
+    map: Map<String, Value>,
+    /// The memory of the body that they came in.
+    #[expect(dead_code, reason = "held as long as they are")]
+    share: Option<Share>,
+}
 
 impl Params {
     /// Those of the address.
     pub(super) fn of_query(uri: &Uri) -> Self {
-        Self(pairs(uri.query().unwrap_or("").as_bytes()))
+        Self { map: pairs(uri.query().unwrap_or("").as_bytes()), share: None }
     }
 
     /// Those of the address and of the body, which wins.
@@ -30,13 +36,14 @@ impl Params {
         body: Body,
     ) -> Result<Self, Refusal> {
         let mut params = Self::of_query(uri);
-        let bytes = Pieces::new(body, app.config().body_limit).whole().await;
-        let bytes = bytes.map_err(Problem::from)?;
+        let whole = Pieces::new(body, app.config().body_limit).whole(app.budget()).await;
+        let (bytes, share) = whole.map_err(Problem::from)?;
+        params.share = Some(share);
         if bytes.is_empty() && !headers.contains_key(header::CONTENT_TYPE) {
             return Ok(params);
         }
         let kind = body::expect(headers, &[JSON, FORM]).map_err(Problem::from)?;
-        params.0.extend(match kind {
+        params.map.extend(match kind {
             FORM => pairs(&bytes),
             _ if bytes.iter().all(u8::is_ascii_whitespace) => Map::new(),
             _ => match body::parse(&bytes).map_err(Problem::from)? {
@@ -49,17 +56,17 @@ impl Params {
 
     /// One of them as it came.
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
+        self.map.get(name)
     }
 
     /// One of them as text, when it is text.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).and_then(Value::as_str)
+        self.map.get(name).and_then(Value::as_str)
     }
 
     /// Whether it is `true`, which is all that Judge0 takes for yes.
     pub(super) fn says(&self, name: &str) -> bool {
-        match self.0.get(name) {
+        match self.map.get(name) {
             Some(Value::Bool(yes)) => *yes,
             Some(Value::String(text)) => text == "true",
             _ => false,
@@ -68,7 +75,7 @@ impl Params {
 
     /// A whole number as Ruby's `to_i` reads it: what is none is 0.
     pub(super) fn number(&self, name: &str) -> Option<i64> {
-        match self.0.get(name)? {
+        match self.map.get(name)? {
             Value::Number(number) => Some(number.as_i64().unwrap_or(0)),
             Value::String(text) => {
                 let text = text.trim();
@@ -81,7 +88,7 @@ impl Params {
     }
 
     pub(super) fn map(&self) -> &Map<String, Value> {
-        &self.0
+        &self.map
     }
 }
 

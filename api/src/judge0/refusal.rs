@@ -71,7 +71,9 @@ impl From<Problem> for Refusal {
         match kind {
             Kind::Unauthorized => Self { status, body: None, kind, retry_after },
             Kind::NotFound => Self::not_found(),
-            Kind::QueueFull => Self { retry_after, ..Self::error(kind, status, "queue is full") },
+            Kind::QueueFull | Kind::Busy => {
+                Self { retry_after, ..Self::error(kind, status, "queue is full") }
+            }
             Kind::Invalid if !faults.is_empty() => Self::faults(&of_fields(faults)),
             _ => Self { retry_after, ..Self::error(kind, status, detail) },
         }

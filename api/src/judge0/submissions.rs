@@ -58,6 +58,8 @@ pub(super) async fn create(
     let taken = take(&app, flavor, &caller, params.map(), base64, lane)?;
     app.access().charge(&caller, 1).map_err(Problem::from)?;
     app.enqueue(std::slice::from_ref(&taken.job)).await.map_err(Problem::from)?;
+    // Nothing of the body is needed any more, and it may be a long wait.
+    drop(params);
     let id = taken.job.id.clone();
     taken.note(&app);
     app.metrics().received("judge0", 1);

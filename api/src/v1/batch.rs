@@ -22,6 +22,7 @@ use super::wire::{self, Line, Request, View};
 use crate::access::{Caller, Submitter};
 use crate::app::App;
 use crate::body::{self, Pieces};
+use crate::budget::Share;
 use crate::hub::Ends;
 use crate::intake::Error;
 use crate::problem::{Document, Kind, Problem};
@@ -74,11 +75,14 @@ pub(crate) async fn create(
     let limit = if kind == JSON { config.body_limit } else { config.stream_limit };
     let pieces = Pieces::new(body, limit);
     let end = wait.map(|wait| Instant::now() + wait);
+    let budget = app.budget().clone();
     let mut batch = Batch::new(app, caller, key, end, out);
     if kind == JSON {
-        batch.whole(&pieces.whole().await?).await?;
+        let (bytes, _share) = pieces.whole(&budget).await?;
+        batch.whole(&bytes).await?;
     } else {
-        batch.input = Some(Input { pieces, rest: BytesMut::new(), looked: 0 });
+        let share = budget.share();
+        batch.input = Some(Input { pieces, rest: BytesMut::new(), share, looked: 0 });
     }
     // The task ends with the answer: when the client goes away, too.
     let mut task = JoinSet::new();
@@ -122,6 +126,8 @@ struct Input {
     pieces: Pieces,
     /// The beginning of a line.
     rest: BytesMut,
+    /// Its memory.
+    share: Share,
     /// How much of it has been looked at.
     looked: usize,
 }
@@ -275,7 +281,9 @@ impl Batch {
                 return;
             }
             Ok(Some(piece)) => {
-                input.rest.extend_from_slice(&piece);
+                if let Err(full) = body::extend(&mut input.rest, &piece, &mut input.share) {
+                    return self.refuse(self.count, &body::Error::from(full).into());
+                }
                 // What was there before holds no end of a line.
                 input.looked = input.rest.len() - piece.len();
             }

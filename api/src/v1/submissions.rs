@@ -48,7 +48,7 @@ pub(crate) async fn create(
     Submitter(caller): Submitter,
     uri: Uri,
     headers: HeaderMap,
-    Json(request): Json<Request>,
+    Json(request, share): Json<Request>,
 ) -> Result<Response, Problem> {
     let wait = wire::wait(&uri, &headers)?;
     let key = wire::key(&headers)?;
@@ -57,6 +57,7 @@ pub(crate) async fn create(
     let job = app.job(order, &caller)?;
     app.access().charge(&caller, 1)?;
     let known_before = app.enqueue(std::slice::from_ref(&job)).await?;
+    drop(share);
     app.metrics().received("v1", 1 - known_before.len());
     let view = match wait {
         Some(wait) => View::of(&job.id, app.known_when_over(&job.id, &caller, wait).await?),

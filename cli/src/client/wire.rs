@@ -124,7 +124,7 @@ impl Problem {
 
     /// Whether the same may succeed in a moment.
     pub(crate) fn may_pass(&self) -> bool {
-        matches!(self.name(), "queue-full" | "rate-limited" | "timeout" | "unavailable")
+        matches!(self.name(), "busy" | "queue-full" | "rate-limited" | "timeout" | "unavailable")
     }
 
     /// What to do about it, where the server's words do not say so.

@@ -3,6 +3,8 @@
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::Barrier;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -120,6 +122,74 @@ fn a_body_that_does_not_say_its_length_is_cut_off_at_the_limit() {
     }
     // What one request may have, once, and what growing it took.
     unharmed(&service, before, 64 * MB);
+}
+
+#[test]
+fn a_hundred_large_bodies_at_once_have_one_budget() {
+    const PIECES: usize = 60;
+    const LENGTH: usize = PIECES << 20;
+    let redis = TestServer::start(&[]);
+    let service = warm(&redis, &["--body-limit", "64MiB", "--body-budget", "256MiB"]);
+    let before = peak(&service);
+    let routes = ["/v1/submissions", "/submissions", "/v1/submissions:batch"];
+    // Each sends all but its last byte and then waits for its answer: whoever was let in holds its
+    // memory until the others are through.
+    let flood = |n: usize, gate: &Barrier| {
+        let mut stream = connect(&service);
+        let (route, chunked) = (routes[n % 3], n % 2 == 1);
+        let mut text = format!("POST {route} HTTP/1.1\r\nhost: localhost\r\n");
+        text += "content-type: application/json\r\n";
+        text += &match chunked {
+            true => "transfer-encoding: chunked\r\n\r\n".to_owned(),
+            false => format!("content-length: {}\r\n\r\n", LENGTH + 1),
+        };
+        stream.write_all(text.as_bytes()).unwrap();
+        let mut piece = vec![b' '; 1 << 20];
+        if chunked {
+            piece.splice(0..0, *b"100000\r\n");
+            piece.extend(b"\r\n");
+        }
+        let taken = (0..PIECES).all(|_| stream.write_all(&piece).is_ok());
+        gate.wait();
+        if taken {
+            drop(stream.write_all(if chunked { b"1\r\n}\r\n0\r\n\r\n" } else { b"}" }));
+        }
+        // The answer may be lost where some of ours was unread.
+        let answer = rest(&mut stream);
+        (answer.starts_with("HTTP/1.1 503")).then_some(answer)
+    };
+    let gate = Barrier::new(101);
+    let (mut refused, mut longest) = (Vec::new(), Duration::ZERO);
+    thread::scope(|scope| {
+        let clients: Vec<_> = (0..100)
+            .map(|n| {
+                let (flood, gate) = (&flood, &gate);
+                scope.spawn(move || flood(n, gate))
+            })
+            .collect();
+        // Small ones are taken meanwhile.
+        let body = json!({"language": "python3", "source": "print(3)"});
+        for _ in 0..20 {
+            let asked = Instant::now();
+            assert_eq!(service.ask("POST /v1/submissions", &body).0, 202);
+            longest = longest.max(asked.elapsed());
+        }
+        gate.wait();
+        refused.extend(clients.into_iter().filter_map(|client| client.join().unwrap()));
+    });
+    let grown = peak(&service).saturating_sub(before);
+    assert!(refused.len() > 50, "{} were refused", refused.len());
+    for answer in &refused {
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.to_ascii_lowercase().contains("\r\nretry-after: 1"), "{head}");
+        assert!(body.contains("urn:evalx:problem:busy") || body == r#"{"error":"queue is full"}"#);
+    }
+    assert!(refused.iter().any(|answer| answer.ends_with(r#"{"error":"queue is full"}"#)));
+    assert!(longest < Duration::from_secs(10), "a small one waited for {longest:?}");
+    // What was read, and what one or two of them were made into.
+    assert!(grown < 400 * MB, "grown by {} MiB", grown >> 20);
+    let fleet = service.ask("GET /v1/fleet", &Value::Null).1;
+    assert_eq!(fleet["totals"]["enqueued"], 20);
 }
 
 #[test]
