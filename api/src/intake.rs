@@ -22,6 +22,8 @@ use crate::problem::{Kind, Problem};
 #[derive(Debug)]
 pub(crate) struct Order {
     pub(crate) submission: Submission,
+    /// What the client calls the only file, where it has sent no files: its faults are told by that.
+    pub(crate) sole_file: Option<&'static str>,
     /// What it is submitted to; then it has no tests of its own.
     pub(crate) problem: Option<(Hash, Arc<Card>)>,
     pub(crate) lane: Lane,
@@ -123,9 +125,10 @@ impl From<Error> for Problem {
 impl App {
     /// Makes a job of an order, or says what is wrong with it.
     pub(crate) fn job(&self, order: Order, caller: &Caller) -> Result<Job, Error> {
-        let Order { submission, problem, lane, key, note, callback } = order;
+        let Order { submission, sole_file, problem, lane, key, note, callback } = order;
         let source_limit = sandbox::Bytes(self.config().source_limit);
-        judge::check_form(&submission, self.table(), source_limit).map_err(Error::Invalid)?;
+        let checked = judge::check_form(&submission, self.table(), source_limit);
+        checked.map_err(|invalid| Error::Invalid(as_sent(invalid, sole_file)))?;
         let (cost, deadline) = match &problem {
             None => estimate(submission.tests.len(), &submission.limits),
             Some((_, card)) => estimate(card.tests, &submission.limits.or(&card.limits)),
@@ -261,6 +264,16 @@ pub(crate) fn known(id: &JobId, view: JobView) -> Result<Known, Error> {
         Stage::Cancelled => State::Cancelled,
     };
     Ok(Known { lane, attempts, state, note, ended_ms })
+}
+
+/// A fault by the name that the client knows its field by.
+fn as_sent(invalid: Invalid, sole_file: Option<&str>) -> Invalid {
+    let Invalid { field, reason } = invalid;
+    let field = match sole_file {
+        Some(name) if field.starts_with("files[0].") => name.to_owned(),
+        _ => field,
+    };
+    Invalid { field, reason }
 }
 
 /// How long it will probably hold a slot, and how long it may. The first only has to be right

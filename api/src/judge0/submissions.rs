@@ -216,7 +216,15 @@ fn job(
     let callback = address.map(|url| app.callback(url, Wire::Judge0, "callback_url"));
     let callback = callback.transpose()?;
     let note = Some(kept.encode());
-    let order = intake::Order { submission, problem: None, lane, key: None, note, callback };
+    let order = intake::Order {
+        submission,
+        sole_file: None,
+        problem: None,
+        lane,
+        key: None,
+        note,
+        callback,
+    };
     let job = app.job(order, caller).map_err(Problem::from)?;
     Ok(Taken { job, flavor, language, created_ms })
 }

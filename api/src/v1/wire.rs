@@ -190,6 +190,7 @@ impl Request {
             callback,
             idempotency_key,
         } = self;
+        let sole_file = source.is_some().then_some("source");
         let files = sources(app.table(), &language, source, files)?;
         for (n, test) in tests.iter_mut().enumerate().filter(|(_, t)| t.name.is_empty()) {
             test.name = (n + 1).to_string();
@@ -220,7 +221,7 @@ impl Request {
         let submission =
             Submission { language, files, entry, args, tests, limits, checker, stop, extras };
         let callback = callback.transpose()?;
-        Ok(Order { submission, problem, lane: lane.into(), key, note, callback })
+        Ok(Order { submission, sole_file, problem, lane: lane.into(), key, note, callback })
     }
 }
 
