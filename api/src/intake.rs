@@ -76,7 +76,7 @@ pub(crate) enum Error {
     Number(#[source] TaskError),
     #[error("it takes {size} bytes on the queue, {limit} are allowed: send fewer or smaller tests")]
     TooLarge { size: usize, limit: usize },
-    #[error("{depth} submissions wait already{}", whose(limit))]
+    #[error("{}", full(limit, *depth))]
     Full { limit: Reached, depth: u64, after: Duration },
     #[error("there is no submission {id}; results are kept for {} s", kept.as_secs())]
     Unknown { id: String, kept: Duration },
@@ -90,11 +90,13 @@ pub(crate) enum Error {
     },
 }
 
-fn whose(limit: &Reached) -> String {
+fn full(limit: &Reached, depth: u64) -> String {
+    let wait = format!("{depth} submissions wait already");
     match limit {
-        Reached::Queue => String::new(),
-        Reached::Tenant(tenant) => format!(", as many as tenant {tenant} may have"),
-        Reached::Memory => ", and the queue's memory is full".to_owned(),
+        Reached::Queue => wait,
+        Reached::Tenant(tenant) => format!("{wait}, as many as tenant {tenant} may have"),
+        Reached::Memory => format!("{wait}, and the queue's memory is full"),
+        Reached::Webhooks => format!("{depth} callbacks wait already: submit without one"),
     }
 }
 

@@ -211,7 +211,7 @@ impl Store for MemoryStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Consumer, Enqueued, Lane, Outcome, Place};
+    use crate::{Consumer, Enqueued, Lane, Outcome, Place, Reached};
 
     async fn consumer(store: &Arc<MemoryStore>) -> Consumer {
         let store: Arc<dyn Store> = Arc::clone(store) as _;
@@ -281,6 +281,50 @@ mod tests {
         assert!(start.elapsed() < Duration::from_secs(16), "{:?}", start.elapsed());
         assert!(store.revive(&job.id).await.unwrap());
         assert_eq!(consumer.claim(1).await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn webhooks_that_wait_take_nothing_of_what_jobs_may() {
+        let settings = Settings {
+            depth: 2,
+            tenant_depth: Some(2),
+            tenant_running: Some(1),
+            ..Settings::default()
+        };
+        let store = Arc::new(MemoryStore::new(settings));
+        let consumer = consumer(&store).await;
+        let errands: Arc<dyn Store> = Arc::clone(&store) as _;
+        let errands = Consumer::join(errands, &Place::errands(), &[Lane::Internal]).await;
+        let errands = errands.unwrap().0;
+        let add = async |job: Job| match store.enqueue(&[job]).await.unwrap() {
+            Enqueued::Accepted { .. } => None,
+            Enqueued::Full(full) => Some(full.limit),
+        };
+        let judge = async || {
+            let lease = consumer.claim(1).await.unwrap().remove(0);
+            let finished = Outcome::Finished { result: "r".into(), took: None };
+            consumer.complete((&lease).into(), finished).await.unwrap();
+        };
+        for _ in 0..2 {
+            assert_eq!(add(job().webhook("tell")).await, None);
+            judge().await;
+        }
+        // One of them waits for another attempt, one is on its way.
+        let tried = errands.claim(1).await.unwrap().remove(0);
+        errands.complete((&tried).into(), Outcome::Retry).await.unwrap();
+        assert_eq!(errands.claim(1).await.unwrap().len(), 1);
+        assert_eq!(add(job()).await, None);
+        judge().await;
+        assert_eq!((add(job()).await, add(job()).await), (None, None));
+        assert_eq!(add(job()).await, Some(Reached::Queue), "jobs have their own bound");
+        judge().await;
+        judge().await;
+        // As many webhooks wait as jobs may: what would add more is refused, the rest is not.
+        assert_eq!(add(job().webhook("tell")).await, None);
+        judge().await;
+        assert_eq!(add(job().webhook("tell")).await, Some(Reached::Webhooks));
+        assert_eq!(add(job()).await, None);
+        assert_eq!(store.audit().await.unwrap().repairs, 0);
     }
 
     #[tokio::test(start_paused = true)]

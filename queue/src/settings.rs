@@ -9,11 +9,12 @@ use crate::transition::{Millis, Rules};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Jobs that may wait (queued or delayed) in all. Default 100 000: about 200 MB in Redis with
-    /// 1 KiB payloads, and a judge that is further behind should say so.
+    /// 1 KiB payloads, and a judge that is further behind should say so. Webhooks are not counted;
+    /// when as many of them wait, no job with one is taken.
     pub depth: u64,
-    /// Jobs of one tenant that may wait. Default: no limit but `depth`.
+    /// Jobs of one tenant that may wait, without webhooks. Default: no limit but `depth`.
     pub tenant_depth: Option<u64>,
-    /// Jobs of one tenant that may run at once. Default: no limit.
+    /// Jobs of one tenant that may run at once, without webhooks. Default: no limit.
     pub tenant_running: Option<u64>,
     /// How long a silent worker keeps its jobs. Default 6 s: six heartbeats, and a dead worker's
     /// jobs run elsewhere within 7.2 s.

@@ -61,7 +61,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The numbers it works by.
     fn settings(&self) -> &Settings;
 
-    /// Adds jobs, all or none under the depth limits, which are checked for the whole call. A job
+    /// Adds jobs, all or none under the depth limits, which are checked for the whole call; webhooks
+    /// that wait count towards none of them and have a bound of their own, near enough. A job
     /// whose id is known already is not added but counted as duplicate.
     ///
     /// Calls above 100 jobs or 1 MiB are applied in chunks, each atomic: when the caller, the
@@ -182,6 +183,8 @@ pub enum Reached {
     Tenant(Tenant),
     /// The server's memory.
     Memory,
+    /// Webhooks that wait: as many as jobs may. Jobs with one are not taken.
+    Webhooks,
 }
 
 /// How [`Store::register`] went.

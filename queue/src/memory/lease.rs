@@ -93,7 +93,7 @@ impl Model {
     /// One look at the tenant whose turn it is.
     fn pop(&mut self, lane: Lane) -> Option<JobId> {
         let (time, tenant) = self.rings[lane.index()].order.first().cloned()?;
-        if self.is_at_cap(&tenant) {
+        if self.is_at_cap(&tenant, lane) {
             let ring = &mut self.rings[lane.index()];
             ring.leave(&tenant);
             ring.parked.insert(tenant);
@@ -123,7 +123,7 @@ impl Model {
             if record.life.state != State::Queued || !record.life.is_suspect() {
                 continue;
             }
-            if self.is_at_cap(&record.tenant) {
+            if self.is_at_cap(&record.tenant, lane) {
                 self.suspects[lane.index()].push_back(id);
                 continue;
             }
@@ -132,7 +132,10 @@ impl Model {
         None
     }
 
-    fn is_at_cap(&self, tenant: &crate::id::Tenant) -> bool {
+    fn is_at_cap(&self, tenant: &crate::id::Tenant, lane: Lane) -> bool {
+        if lane == Lane::Internal {
+            return false;
+        }
         let Some(record) = self.tenants.get(tenant) else { return false };
         let cap = Self::limit(record.account.running, self.settings.tenant_running);
         cap.is_some_and(|cap| record.running >= cap)

@@ -124,6 +124,8 @@ pub(super) struct Counts {
     pub(super) backlog: [Millis; 4],
     pub(super) running: u64,
     pub(super) delayed: u64,
+    /// Those of the internal lane among them.
+    pub(super) errands_delayed: u64,
 }
 
 impl Model {
@@ -282,19 +284,22 @@ impl Model {
             *counter = if enter { *counter + by } else { *counter - by };
         };
         let account = self.tenants.entry(tenant.clone()).or_default();
+        // Errands are ours: they take nothing of what tenants may have waiting or running.
+        let theirs = u64::from(lane != Lane::Internal.index());
         match state {
             State::Queued => {
                 step(&mut self.counts.queued[lane], 1);
                 step(&mut self.counts.backlog[lane], cost);
-                step(&mut account.waiting, 1);
+                step(&mut account.waiting, theirs);
             }
             State::Delayed(_) => {
                 step(&mut self.counts.delayed, 1);
-                step(&mut account.waiting, 1);
+                step(&mut self.counts.errands_delayed, 1 - theirs);
+                step(&mut account.waiting, theirs);
             }
             State::Leased(_) => {
                 step(&mut self.counts.running, 1);
-                step(&mut account.running, 1);
+                step(&mut account.running, theirs);
             }
             State::Final(_) | State::Dead(_) | State::Cancelled => {}
         }
@@ -444,8 +449,16 @@ impl Model {
         }
     }
 
+    /// Jobs that wait, without errands.
     pub(super) fn waiting(&self) -> u64 {
-        self.counts.queued.iter().sum::<u64>() + self.counts.delayed
+        let Counts { queued, delayed, errands_delayed, .. } = &self.counts;
+        let queued: u64 = Lane::JUDGED.iter().map(|lane| queued[lane.index()]).sum();
+        queued + delayed - errands_delayed
+    }
+
+    /// Errands that wait.
+    pub(super) fn errands(&self) -> u64 {
+        self.counts.queued[Lane::Internal.index()] + self.counts.errands_delayed
     }
 
     pub(super) fn limit(limit: Limit, default: Option<u64>) -> Option<u64> {

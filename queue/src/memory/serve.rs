@@ -38,9 +38,11 @@ impl Model {
     fn check_limits(&self, jobs: &[Job]) -> Option<Full> {
         let mut new: HashSet<&JobId> = HashSet::new();
         let mut wanted: BTreeMap<&Tenant, u64> = BTreeMap::new();
+        let mut tells = false;
         for job in jobs {
             if !self.jobs.contains_key(&job.id) && new.insert(&job.id) {
                 *wanted.entry(&job.tenant).or_default() += 1;
+                tells |= job.webhook.is_some();
             }
         }
         let full = |limit, depth| Some(Full { limit, depth, retry_after: RETRY_AFTER });
@@ -56,6 +58,10 @@ impl Model {
             if limit.is_some_and(|limit| waiting + wanted > limit) {
                 return full(Reached::Tenant(tenant.clone()), waiting);
             }
+        }
+        let errands = self.errands();
+        if tells && errands >= self.settings.depth {
+            return full(Reached::Webhooks, errands);
         }
         None
     }
@@ -200,12 +206,13 @@ impl Model {
         for (id, record) in &self.jobs {
             let lane = record.lane.index();
             let (waiting, running) = tenants.entry(&record.tenant).or_default();
+            let theirs = u64::from(record.lane != Lane::Internal);
             let list = self.lists.get(&(record.lane, record.tenant.clone()));
             let right = match &record.life.state {
                 State::Queued => {
                     counts.queued[lane] += 1;
                     counts.backlog[lane] += record.cost;
-                    *waiting += 1;
+                    *waiting += theirs;
                     let ring = &self.rings[lane];
                     let served = ring.times.contains_key(&record.tenant)
                         || ring.parked.contains(&record.tenant);
@@ -217,14 +224,15 @@ impl Model {
                 }
                 State::Leased(token) => {
                     counts.running += 1;
-                    *running += 1;
+                    *running += theirs;
                     let worker = self.workers.get(&crate::id::Incarnation::of(token));
                     let hold = worker.and_then(|worker| worker.held.get(id));
                     hold.is_some_and(|hold| hold.token == *token)
                 }
                 State::Delayed(due) => {
                     counts.delayed += 1;
-                    *waiting += 1;
+                    counts.errands_delayed += 1 - theirs;
+                    *waiting += theirs;
                     self.delayed.contains(&(*due, id.clone()))
                 }
                 State::Final(_) | State::Dead(_) | State::Cancelled => record.expires.is_some(),

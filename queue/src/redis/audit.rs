@@ -8,6 +8,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, RedisResult, pipe};
 
 use super::{Error, RedisStore};
+use crate::job::Lane;
 use crate::settings::millis;
 use crate::store;
 use crate::view::Audit;
@@ -235,7 +236,7 @@ async fn recount(
     let fields: Vec<String> = ["q", "k"]
         .iter()
         .flat_map(|kind| (0..4).map(move |lane| format!("{kind}{lane}")))
-        .chain(["l".to_owned(), "d".to_owned()])
+        .chain(["l", "d", "d3"].map(str::to_owned))
         .collect();
     invocation.arg(fields.len());
     for name in fields {
@@ -254,19 +255,22 @@ impl Count {
     fn add(&mut self, job: &Seen) {
         let mut counter = |name: String, by: u64| *self.counters.entry(name).or_default() += by;
         let tenant = self.tenants.entry(job.tenant.clone()).or_default();
+        // Errands are nobody's: no tenant's limits apply to them.
+        let theirs = u64::from(job.lane != Lane::Internal.index().to_string());
         match job.state.as_str() {
             "q" => {
                 counter(format!("q{}", job.lane), 1);
                 counter(format!("k{}", job.lane), job.cost);
-                tenant.0 += 1;
+                tenant.0 += theirs;
             }
             "d" => {
                 counter("d".to_owned(), 1);
-                tenant.0 += 1;
+                counter("d3".to_owned(), 1 - theirs);
+                tenant.0 += theirs;
             }
             "l" => {
                 counter("l".to_owned(), 1);
-                tenant.1 += 1;
+                tenant.1 += theirs;
             }
             _ => {}
         }

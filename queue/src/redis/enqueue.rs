@@ -137,6 +137,10 @@ fn answer(reply: redis::Value) -> Result<Option<Enqueued>, Error> {
             };
             Ok(Some(Enqueued::Full(Full { limit, depth: number, retry_after: RETRY_AFTER })))
         }
+        3 => {
+            let (limit, retry_after) = (Reached::Webhooks, RETRY_AFTER);
+            Ok(Some(Enqueued::Full(Full { limit, depth: number, retry_after })))
+        }
         1 => {
             let ids: Vec<String> = redis::from_redis_value(rest).map_err(|_| odd())?;
             let duplicates = ids.iter().map(|id| JobId::internal(id)).collect();

@@ -6,7 +6,7 @@ for _, id in ipairs(ARGV) do
   if j.s == 'q' then count_queued(j.l, j.c, j.t, -1)
   elseif j.s == 'd' then
     call('ZREM', P..'d', id)
-    count_delayed(j.t, -1)
+    count_delayed(j.l, j.t, -1)
   elseif j.s == 'l' then
     nudged[holder(j.o)] = true
     unhold(j)

@@ -7,7 +7,7 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P..'d', '-inf', snow, 'LIMIT', 0, 32))
   if j.s == 'd' then
     call('HSET', j.key, 's', 'q')
     place(j.l, j.t, id, j.lo > 0, false)
-    count_delayed(j.t, -1)
+    count_delayed(j.l, j.t, -1)
     count_queued(j.l, j.c, j.t, 1)
   end
 end
@@ -30,7 +30,7 @@ local function tenant(name)
   end
   return t
 end
-local function at_cap(t) return t.cap >= 0 and t.f >= t.cap end
+local function at_cap(t, lane) return lane ~= '3' and t.cap >= 0 and t.f >= t.cap end
 
 local out, got, holds, looks = { snow, 0 }, 0, {}, n + 512
 -- Leases one job; v: its fields. Returns what it costs its tenant.
@@ -44,9 +44,11 @@ local function lease(id, v, L)
   got = got + 1
   out[#out + 1] = { id, tok, a, v[4], v[6], v[9] or '', v[5], L.name, v[7], v[8] or '', v[10] or '', v[11] or '' }
   -- One write for both when all is done, in the place of two from flush.
-  t.f = t.f + 1
-  t.q = t.q - 1
-  t.changed = true
+  if L.name ~= '3' then
+    t.f = t.f + 1
+    t.q = t.q - 1
+    t.changed = true
+  end
   local c = tonumber(v[2])
   count('q'..L.name, -1)
   count('k'..L.name, -c)
@@ -68,7 +70,7 @@ if n > 0 and not call('HGET', P..'su', who) then
       if not id then break end
       local v = fields(id)
       if v[1] == 'q' and v[4] ~= '0' then
-        if at_cap(tenant(v[5])) then call('RPUSH', P..'s:'..L.name, id)
+        if at_cap(tenant(v[5]), L.name) then call('RPUSH', P..'s:'..L.name, id)
         else
           charge(L.name, v[5], lease(id, v, L))
           call('HSET', P..'su', who, id)
@@ -98,11 +100,11 @@ while got < n and looks > 0 do
     if b.left and (not b.clk or b.left > b.clk) then b.clk = b.left end
   else
     local ten, vt = top[1], tonumber(top[2])
-    local id = not at_cap(tenant(ten)) and call('LPOP', P..'t:'..b.name..':'..ten)
+    local id = not at_cap(tenant(ten), b.name) and call('LPOP', P..'t:'..b.name..':'..ten)
     if not id then
       call('ZREM', b.ring, ten)
       call('HSET', P..'vt', b.name..':'..ten, I(vt))
-      if at_cap(tenant(ten)) then call('HSET', P..'pk', b.name..':'..ten, '1')
+      if at_cap(tenant(ten), b.name) then call('HSET', P..'pk', b.name..':'..ten, '1')
       else b.left = vt end
     else
       local v = fields(id)

@@ -32,7 +32,7 @@ for i = 0, n - 1 do
       unhold(j)
       call('HSET', j.key, 's', 'd', 'o', '')
       call('ZADD', P..'d', I(now + math.floor(bound * jitter / 1000)), id)
-      count_delayed(j.t, 1)
+      count_delayed(j.l, j.t, 1)
       count('re', 1)
       event('r', id)
     end

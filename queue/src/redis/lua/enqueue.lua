@@ -22,10 +22,13 @@ local function count_fresh()
   end
 end
 
+-- How many errands wait, when they are too many for more to be promised.
+local errands_full
 if whole > 0 then
-  local v = call('HMGET', P..'c', 'q0', 'q1', 'q2', 'q3', 'd')
-  local depth = 0
-  for i = 1, 5 do depth = depth + tonumber(v[i] or '0') end
+  local v = call('HMGET', P..'c', 'q0', 'q1', 'q2', 'd', 'd3', 'q3')
+  local function c(i) return tonumber(v[i] or '0') end
+  local depth, errands = c(1) + c(2) + c(3) + c(4) - c(5), c(6) + c(5)
+  if errands >= DEPTH then errands_full = errands end
   if depth + whole > DEPTH then
     count_fresh()
     local want = whole - (n - fresh)
@@ -41,6 +44,14 @@ if whole > 0 then
       for k = 0, n - 1 do if ARGV[base + k * W + 2] == ten then here = here + 1 end end
       want = want - (here - (fresh_of[ten] or 0))
       if want > 0 and waits + want > limit then return { 0, waits, ten } end
+    end
+  end
+end
+if whole > 0 and errands_full then
+  for i = 0, n - 1 do
+    local b = base + i * W
+    if ARGV[b + 9] ~= '' and call('EXISTS', P..'j:'..ARGV[b + 1]) == 0 then
+      return { 3, errands_full, '' }
     end
   end
 end

@@ -70,11 +70,14 @@ local function place(lane, ten, id, suspect, front)
   elseif call(push, P..'t:'..lane..':'..ten, id) == 1 then join(lane, ten) end
 end
 
+-- Errands (lane 3) are ours: they take nothing of what tenants may have waiting or running.
 local function count_queued(lane, cost, ten, by)
-  count('q'..lane, by); count('k'..lane, by * cost); TQ[ten] = (TQ[ten] or 0) + by
+  count('q'..lane, by); count('k'..lane, by * cost)
+  if lane ~= '3' then TQ[ten] = (TQ[ten] or 0) + by end
 end
-local function count_delayed(ten, by)
-  count('d', by); TQ[ten] = (TQ[ten] or 0) + by
+local function count_delayed(lane, ten, by)
+  count('d', by)
+  if lane == '3' then count('d3', by) else TQ[ten] = (TQ[ten] or 0) + by end
 end
 
 -- What scripts need to know about a job.
@@ -92,7 +95,7 @@ local function holder(tok) return string.match(tok, '^(.*)#') or '' end
 local function unhold(j, kept)
   local who = holder(j.o)
   count('l', -1)
-  TF[j.t] = (TF[j.t] or 0) - 1
+  if j.l ~= '3' then TF[j.t] = (TF[j.t] or 0) - 1 end
   if not kept then
     local h = H[who]
     if not h then h = {}; H[who] = h end
