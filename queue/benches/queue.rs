@@ -164,7 +164,7 @@ async fn work(store: Arc<RedisStore>, n: usize) -> usize {
         if leases.is_empty() {
             return done;
         }
-        let outcome = Outcome::Finished { result: result.clone(), took: None };
+        let outcome = Outcome::finished(result.clone());
         let ends = leases
             .iter()
             .map(|lease| Completion { held: lease.into(), outcome: outcome.clone() })

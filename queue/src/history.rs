@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use crate::id::{BatchId, IdempotencyKey, Incarnation, JobId, Tenant};
+use crate::id::{BatchId, IdempotencyKey, Incarnation, JobId, Label, Tenant};
 use crate::job::{Batch, Completion, Held, Job, Lane, Lease, Outcome, Step};
 use crate::memory::Model;
 use crate::settings::{Account, Limit, Settings};
@@ -140,6 +140,7 @@ pub(crate) enum Call {
     Batch(BatchId),
     Dead,
     Snapshot,
+    Tallies,
     Audit,
 }
 
@@ -159,6 +160,7 @@ pub(crate) enum Reply {
     Batch(Option<BatchView>),
     Dead(Vec<Dead>),
     Snapshot(Snapshot),
+    Tallies(BTreeMap<Label, u64>),
     Audit(Audit),
 }
 
@@ -183,6 +185,7 @@ impl Call {
             Self::Batch(id) => Reply::Batch(model.batch(id, now)),
             Self::Dead => Reply::Dead(model.dead_letters(100, now)),
             Self::Snapshot => Reply::Snapshot(model.snapshot(now)),
+            Self::Tallies => Reply::Tallies(model.tallies(now)),
             Self::Audit => Reply::Audit(model.audit(now)),
         }
     }
@@ -289,6 +292,7 @@ impl Player {
                 (Call::Batch(batch_id(*job)), true),
                 (Call::Dead, true),
                 (Call::Snapshot, true),
+                (Call::Tallies, true),
             ],
         }
     }
@@ -352,7 +356,9 @@ fn completion(lease: &Lease, how: u8) -> Completion {
         3 => Outcome::Buried,
         _ => {
             let took = (how & 64 == 64).then(|| Duration::from_millis(u64::from(how)));
-            Outcome::Finished { result: Bytes::from(lease.token.as_str().to_owned()), took }
+            let label = (how & 32 == 32).then(|| Label::new(format!("l{}", how % 16)).unwrap());
+            let result = Bytes::from(lease.token.as_str().to_owned());
+            Outcome::Finished { result, took, label }
         }
     };
     Completion { held: lease.into(), outcome }

@@ -73,6 +73,12 @@ name!(
     Place, "a place", 128, b"/#", " other than / and #"
 );
 
+name!(
+    /// What something is counted under. There should be few of them: see
+    /// [`Store::tallies`](crate::Store::tallies).
+    Label, "a label", 64, b"", ""
+);
+
 /// The namespace of derived job ids (a random UUID, fixed for ever).
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f0b_5a2e_7c1d_4b39_9d54_1f8a_c3e2_7710);
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::id::{BatchId, IdempotencyKey, Invalid, JobId, Tenant, Token};
+use crate::id::{BatchId, IdempotencyKey, Invalid, JobId, Label, Tenant, Token};
 
 /// Which kind of work comes first. A lane with twice the weight is served twice as often while
 /// both have work; none ever starves.
@@ -259,12 +259,15 @@ pub struct Completion {
 /// How a claim went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// There is a result. What the user's program did wrong is a result too.
+    /// There is a result. What the user's program did wrong is a result too. Made by
+    /// [`Outcome::finished`].
     Finished {
         /// Never looked into; at most [`Settings::result_limit`](crate::Settings::result_limit).
         result: Bytes,
         /// How long it really held its slot, to put the tenant's account right.
         took: Option<Duration>,
+        /// What it is counted under, see [`Store::tallies`](crate::Store::tallies).
+        label: Option<Label>,
     },
     /// Our own failing: elsewhere and later, unless this was the last attempt; then dead.
     Retry,
@@ -272,4 +275,12 @@ pub enum Outcome {
     HandedBack,
     /// Nothing can ever come of it (a payload that does not parse): dead at once.
     Buried,
+}
+
+impl Outcome {
+    /// There is this result, and nothing else is said of it.
+    #[must_use]
+    pub fn finished(result: impl Into<Bytes>) -> Self {
+        Self::Finished { result: result.into(), took: None, label: None }
+    }
 }

@@ -14,7 +14,7 @@ pub mod transition;
 pub mod view;
 
 pub use consumer::Consumer;
-pub use id::{BatchId, IdempotencyKey, Incarnation, Invalid, JobId, Place, Tenant, Token};
+pub use id::{BatchId, IdempotencyKey, Incarnation, Invalid, JobId, Label, Place, Tenant, Token};
 pub use job::{Batch, Completion, Held, Job, Lane, Lease, Outcome, Step, Subject};
 pub use memory::MemoryStore;
 pub use redis::RedisStore;

@@ -1,5 +1,6 @@
 //! The store in memory: for one process (`evalx up`, tests). What it holds ends with it.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
-use crate::id::{BatchId, Incarnation, JobId, Tenant};
+use crate::id::{BatchId, Incarnation, JobId, Label, Tenant};
 use crate::job::{Completion, Held, Job, Step};
 use crate::settings::{Account, Settings};
 use crate::store::{
@@ -170,6 +171,10 @@ impl Store for MemoryStore {
         Ok(self.run(|model, now| model.workers(most, now)))
     }
 
+    async fn tallies(&self) -> Result<BTreeMap<Label, u64>, Error> {
+        Ok(self.run(|model, now| model.tallies(now)))
+    }
+
     async fn snapshot(&self) -> Result<Snapshot, Error> {
         Ok(self.run(|model, now| model.snapshot(now)))
     }
@@ -302,7 +307,7 @@ mod tests {
         };
         let judge = async || {
             let lease = consumer.claim(1).await.unwrap().remove(0);
-            let finished = Outcome::Finished { result: "r".into(), took: None };
+            let finished = Outcome::finished("r");
             consumer.complete((&lease).into(), finished).await.unwrap();
         };
         for _ in 0..2 {
@@ -334,7 +339,7 @@ mod tests {
         let job = job();
         store.enqueue(std::slice::from_ref(&job)).await.unwrap();
         let lease = consumer.claim(1).await.unwrap().remove(0);
-        let outcome = Outcome::Finished { result: "r".into(), took: None };
+        let outcome = Outcome::finished("r");
         consumer.complete((&lease).into(), outcome).await.unwrap();
         tokio::time::advance(Duration::from_secs(3599)).await;
         assert!(store.job(&job.id).await.unwrap().is_some());

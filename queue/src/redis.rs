@@ -19,6 +19,7 @@
 //! | `d`, `dl` | sorted set | delayed ids by due time; dead letters by time |
 //! | `b:BATCH`, `bj:BATCH` | hash, list | a batch's numbers; its ids |
 //! | `c`, `m` | hash | counters; layout, run id of the server, clock |
+//! | `y:STEP` | hash | jobs that ended with a result in five minutes, by label |
 //! | `at` | string | somebody audits; it expires |
 //! | `ev` | stream | the event log |
 //! | `wake`, `news` | channel | hints: to workers, and that the event log has grown |
@@ -30,6 +31,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, Pipeline, RedisError, ScriptInvocation};
 
+use crate::id::Label;
 use crate::job::{Completion, Held, Outcome};
 use crate::settings::{Settings, millis};
 use crate::store::{self, Cancelled, Settled};
@@ -330,16 +332,18 @@ impl RedisStore {
             invocation.arg(jitter).arg(chunk.len());
             for Completion { held: Held { id, token }, outcome } in chunk {
                 let none: &[u8] = &[];
-                let (kind, took, result) = match outcome {
-                    Outcome::Finished { result, took } => {
+                let (kind, took, label, result) = match outcome {
+                    Outcome::Finished { result, took, label } => {
                         let took = took.map(|took| millis(took).to_string());
-                        ("f", took.unwrap_or_default(), result.as_ref())
+                        let label = label.as_ref().map_or("", Label::as_str);
+                        ("f", took.unwrap_or_default(), label, result.as_ref())
                     }
-                    Outcome::Retry => ("r", String::new(), none),
-                    Outcome::HandedBack => ("b", String::new(), none),
-                    Outcome::Buried => ("x", String::new(), none),
+                    Outcome::Retry => ("r", String::new(), "", none),
+                    Outcome::HandedBack => ("b", String::new(), "", none),
+                    Outcome::Buried => ("x", String::new(), "", none),
                 };
-                invocation.arg(id.as_str()).arg(token.as_str()).arg(kind).arg(took).arg(result);
+                invocation.arg(id.as_str()).arg(token.as_str()).arg(kind).arg(took);
+                invocation.arg(label).arg(result);
             }
             let codes = self.call("complete", &invocation).await?;
             settled.extend(wire::settled(codes));

@@ -7,12 +7,13 @@
 //! - Operations are atomic (per chunk of jobs, see [`Store::enqueue`]), also when the caller's
 //!   future is dropped midway: then they were applied or were not, as after a lost reply.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::id::{BatchId, Incarnation, Invalid, JobId, Tenant, Token};
+use crate::id::{BatchId, Incarnation, Invalid, JobId, Label, Tenant, Token};
 use crate::job::{Completion, Held, Job, Lane, Lease, Outcome, Step};
 use crate::settings::{Account, Settings};
 use crate::view::{Audit, BatchView, Cursor, Dead, Entry, JobView, Snapshot, Worker};
@@ -131,6 +132,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// The living workers by name, at most `most`.
     async fn workers(&self, most: usize) -> Result<Vec<Worker>, Error>;
+
+    /// How many jobs ended with a result in the last hour (up to five minutes less), by label: each
+    /// once, whoever asks. Of more than
+    /// 1024 labels within five minutes, the rest is not counted.
+    async fn tallies(&self) -> Result<BTreeMap<Label, u64>, Error>;
 
     /// Numbers for metrics and for whoever decides how many workers there should be.
     async fn snapshot(&self) -> Result<Snapshot, Error>;
@@ -274,6 +280,12 @@ impl Claim {
     /// The most jobs one claim takes: a script that runs longer would hold up everybody.
     pub(crate) const MOST: usize = 256;
 }
+
+/// What tallies are counted by: the last [`TALLY_STEPS`] steps are told.
+pub(crate) const TALLY_STEP: Duration = Duration::from_secs(300);
+pub(crate) const TALLY_STEPS: u64 = 12;
+/// Labels of one step; languages times verdicts are some hundred.
+pub(crate) const TALLY_LABELS: usize = 1024;
 
 /// Refuses payloads that will never fit.
 pub(crate) fn check_payloads(settings: &Settings, jobs: &[Job]) -> Result<(), Error> {

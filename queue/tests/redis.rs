@@ -33,7 +33,7 @@ fn job(payload: impl Into<Bytes>) -> Job {
 }
 
 fn finished(result: impl Into<Bytes>) -> Outcome {
-    Outcome::Finished { result: result.into(), took: None }
+    Outcome::finished(result)
 }
 
 async fn one(consumer: &Consumer) -> Lease {

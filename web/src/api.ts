@@ -136,6 +136,8 @@ export interface Language {
   unavailable?: string;
 }
 
+export type Verdicts = { [code in VerdictCode]?: number };
+
 /** api/src/v1/fleet.rs. */
 export interface Fleet {
   /** How many are alive. */
@@ -147,8 +149,10 @@ export interface Fleet {
   totals: Record<string, number>;
   /** One by one; of very many the first thousand. */
   members?: Worker[];
-  /** Reports by verdict, where the server counts them. */
-  verdicts?: { [code in VerdictCode]?: number };
+  /** Reports of the last hour by verdict, where the server counts them. */
+  verdicts?: Verdicts;
+  /** The same by language. */
+  languages?: Record<string, Verdicts>;
 }
 
 export interface Lane {

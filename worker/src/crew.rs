@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use judge::model::WorkerFacts;
-use queue::{Consumer, Error, Held, Lease, Outcome, RedisStore, Settled, Token, Verdict};
+use judge::model::{Answer, Report, WorkerFacts};
+use queue::{Consumer, Error, Held, Label, Lease, Outcome, RedisStore, Settled, Token, Verdict};
 use sandbox::Cancel;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -259,11 +259,12 @@ impl Crew {
         match judged {
             Judged::Done { result, report } => {
                 self.state().setback.succeeded();
+                let label = report.as_deref().and_then(label);
                 if let Some(report) = report {
                     self.metrics.judged(&report);
                     info!(verdict = %report.verdict, language = report.language, "judged");
                 }
-                Outcome::Finished { result, took }
+                Outcome::Finished { result, took, label }
             }
             Judged::Failed { phase, reason, last } => {
                 self.metrics.failed(phase);
@@ -274,7 +275,11 @@ impl Crew {
                     self.change(|state| state.setback.failed(Instant::now()));
                 }
                 if is_last && !last.is_empty() {
-                    return Outcome::Finished { result: last, took };
+                    let label = match Answer::decode(&last) {
+                        Ok(Answer::Judged(judged)) => label(&judged.report),
+                        _ => None,
+                    };
+                    return Outcome::Finished { result: last, took, label };
                 }
                 Outcome::Retry
             }
@@ -415,6 +420,11 @@ impl Watch for Reporter<'_> {
     fn freed(&self) {
         self.crew.changes.send_modify(|count| *count += 1);
     }
+}
+
+/// What a report is counted under; a language of a very long name is not counted.
+fn label(report: &Report) -> Option<Label> {
+    Label::new(report.tally().encode()).ok()
 }
 
 fn ms(duration: Duration) -> u64 {

@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     fn finished() -> Outcome {
-        Outcome::Finished { result: "r".into(), took: None }
+        Outcome::finished("r")
     }
 
     /// A roster with one job that was claimed from a queue in memory.

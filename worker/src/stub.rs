@@ -108,8 +108,8 @@ fn done(submission: &Submission, echo: &str, limit: usize) -> Judged {
     let toolchain = echo.to_owned();
     let blank = blank(submission, "stub", String::new());
     let report = Report { verdict: Verdict::Accepted, toolchain, error: None, ..blank };
-    match Answer::judged(report).encode(limit) {
-        Ok(result) => Judged::Done { result: result.into(), report: None },
+    match Answer::judged(report.clone()).encode(limit) {
+        Ok(result) => Judged::Done { result: result.into(), report: Some(Box::new(report)) },
         Err(error) => Judged::Unreadable { reason: error.to_string() },
     }
 }

@@ -230,7 +230,7 @@ enum Unfit {
 fn conclude(app: &App, lease: &Lease, fate: Fate) -> Outcome {
     let over = |end| {
         app.metrics().callback_ended(end);
-        Outcome::Finished { result: Vec::new().into(), took: None }
+        Outcome::finished(Vec::new())
     };
     match fate {
         Fate::Delivered => over("delivered"),

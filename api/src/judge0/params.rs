@@ -18,14 +18,13 @@ const FORM: &str = "application/x-www-form-urlencoded";
 pub(super) struct Params {
     map: Map<String, Value>,
     /// The memory of the body that they came in.
-    #[expect(dead_code, reason = "held as long as they are")]
-    share: Option<Share>,
+    _share: Option<Share>,
 }
 
 impl Params {
     /// Those of the address.
     pub(super) fn of_query(uri: &Uri) -> Self {
-        Self { map: pairs(uri.query().unwrap_or("").as_bytes()), share: None }
+        Self { map: pairs(uri.query().unwrap_or("").as_bytes()), _share: None }
     }
 
     /// Those of the address and of the body, which wins.
@@ -38,7 +37,7 @@ impl Params {
         let mut params = Self::of_query(uri);
         let whole = Pieces::new(body, app.config().body_limit).whole(app.budget()).await;
         let (bytes, share) = whole.map_err(Problem::from)?;
-        params.share = Some(share);
+        params._share = Some(share);
         if bytes.is_empty() && !headers.contains_key(header::CONTENT_TYPE) {
             return Ok(params);
         }

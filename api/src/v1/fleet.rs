@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::State;
-use judge::model::WorkerFacts;
-use queue::Lane;
+use judge::model::{Tally, WorkerFacts};
 use queue::view::{LaneSnapshot, Snapshot, Totals, Worker};
+use queue::{Label, Lane};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -30,6 +30,12 @@ pub(crate) struct Fleet {
     lanes: BTreeMap<&'static str, LaneRow>,
     /// The workers one by one, by name; of very many the first thousand.
     members: Vec<Member>,
+    /// Reports of the last hour (or of five minutes less) by verdict, whichever server is asked.
+    #[schema(value_type = BTreeMap<String, u64>)]
+    verdicts: BTreeMap<&'static str, u64>,
+    /// The same by language.
+    #[schema(value_type = BTreeMap<String, BTreeMap<String, u64>>)]
+    languages: BTreeMap<String, BTreeMap<&'static str, u64>>,
     /// Counted since the queue was made: `enqueued`, `finished`, `expired`, …
     totals: BTreeMap<&'static str, u64>,
 }
@@ -84,10 +90,11 @@ pub(crate) async fn show(
 ) -> Result<axum::Json<Fleet>, Problem> {
     let snapshot = app.store().snapshot().await.map_err(Error::Queue)?;
     let workers = app.store().workers(MEMBERS).await.map_err(Error::Queue)?;
-    Ok(axum::Json(fleet(snapshot, workers)))
+    let tallies = app.store().tallies().await.map_err(Error::Queue)?;
+    Ok(axum::Json(fleet(snapshot, workers, &tallies)))
 }
 
-fn fleet(snapshot: Snapshot, members: Vec<Worker>) -> Fleet {
+fn fleet(snapshot: Snapshot, members: Vec<Worker>, tallies: &BTreeMap<Label, u64>) -> Fleet {
     let Snapshot { lanes, running, delayed, dead, workers, totals: t } = snapshot;
     let row = |LaneSnapshot { depth, backlog, oldest }| LaneRow {
         depth,
@@ -97,7 +104,23 @@ fn fleet(snapshot: Snapshot, members: Vec<Worker>) -> Fleet {
     let names = Lane::ALL.into_iter().map(Lane::as_str);
     let lanes = names.zip(lanes.into_iter().map(row)).collect();
     let members = members.into_iter().map(member).collect();
-    Fleet { workers, running, delayed, dead, lanes, members, totals: counted(t) }
+    let (verdicts, languages) = mix(tallies);
+    let totals = counted(t);
+    Fleet { workers, running, delayed, dead, lanes, members, verdicts, languages, totals }
+}
+
+type Verdicts = BTreeMap<&'static str, u64>;
+
+/// Of all languages together, and of each.
+fn mix(tallies: &BTreeMap<Label, u64>) -> (Verdicts, BTreeMap<String, Verdicts>) {
+    let (mut all, mut languages) = (Verdicts::new(), BTreeMap::<_, Verdicts>::new());
+    for (label, count) in tallies {
+        // What a newer version counts is not known here.
+        let Some(Tally { verdict, language }) = Tally::decode(label.as_str()) else { continue };
+        *all.entry(verdict.code()).or_default() += count;
+        *languages.entry(language).or_default().entry(verdict.code()).or_default() += count;
+    }
+    (all, languages)
 }
 
 fn member(worker: Worker) -> Member {

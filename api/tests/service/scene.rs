@@ -12,7 +12,7 @@ use judge::language::Table;
 use judge::model::{
     Answer, Refusal, Report, StageTimes, Task, TestReport, TestTimes, Verdict, encode_step,
 };
-use queue::{Consumer, Held, Lane, MemoryStore, Outcome, Place, Settings, Step, Store};
+use queue::{Consumer, Held, Label, Lane, MemoryStore, Outcome, Place, Settings, Step, Store};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
@@ -171,13 +171,16 @@ async fn work(store: Arc<dyn Store>) {
                 let report = encode_step(report).unwrap().into();
                 consumer.progress(&[Step { held: held.clone(), index, report }]).await.unwrap();
             }
+            let mut label = None;
             let answer = if *source == *b"refuse" {
                 Answer::Refused(Refusal { field: None, reason: "no".to_owned() })
             } else {
-                Answer::judged(report(&submission.language, tests)).ended(SystemTime::now())
+                let report = report(&submission.language, tests);
+                label = Label::new(report.tally().encode()).ok();
+                Answer::judged(report).ended(SystemTime::now())
             };
             let result = answer.encode(64 << 10).unwrap().into();
-            let outcome = Outcome::Finished { result, took: None };
+            let outcome = Outcome::Finished { result, took: None, label };
             consumer.complete(held, outcome).await.unwrap();
         }
     }

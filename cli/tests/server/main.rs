@@ -4,6 +4,7 @@
 mod attack;
 mod batch;
 mod callbacks;
+mod fleet;
 #[path = "../../../queue/tests/server/mod.rs"]
 #[allow(clippy::disallowed_methods, reason = "starts redis-server")]
 mod redis;

@@ -32,6 +32,41 @@ pub struct Report {
     pub times: StageTimes,
 }
 
+/// What a report is counted under: its verdict, and its language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// The submission's verdict.
+    pub verdict: Verdict,
+    /// The language's id.
+    pub language: String,
+}
+
+impl Tally {
+    /// As one word.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let Self { verdict, language } = self;
+        format!("{verdict}/{language}")
+    }
+
+    /// From one word; `None` when another version has written it.
+    #[must_use]
+    pub fn decode(word: &str) -> Option<Self> {
+        let (verdict, language) = word.split_once('/')?;
+        let verdict = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(verdict);
+        let verdict = Verdict::deserialize(verdict).ok()?;
+        Some(Self { verdict, language: language.to_owned() })
+    }
+}
+
+impl Report {
+    /// What it is counted under.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        Tally { verdict: self.verdict, language: self.language.clone() }
+    }
+}
+
 /// The compilation.
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -126,4 +161,17 @@ pub struct TestTimes {
     pub run_ms: f64,
     /// Comparing, or running the checker.
     pub check_ms: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_report_is_counted_under_is_read_again() {
+        let tally = Tally { verdict: Verdict::WrongAnswer, language: "c/17".to_owned() };
+        assert_eq!(tally.encode(), "WA/c/17");
+        assert_eq!(Tally::decode("WA/c/17"), Some(tally));
+        assert_eq!((Tally::decode("WA"), Tally::decode("XX/c")), (None, None));
+    }
 }

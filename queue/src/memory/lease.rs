@@ -207,10 +207,11 @@ impl Model {
         let Completion { held: Held { id, token }, outcome } = completion;
         let token = token.clone();
         let answer = match outcome {
-            Outcome::Finished { result, took } => {
+            Outcome::Finished { result, took, label } => {
                 let answer = self.apply(id, Event::Finish(token), now);
                 if answer == Answer::Applied {
                     self.write_result(id, result.clone(), took.map(millis));
+                    label.iter().for_each(|label| self.tally(label.clone(), now));
                 }
                 answer
             }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use bytes::Bytes;
 
-use crate::id::{BatchId, Incarnation, JobId, Tenant, Token};
+use crate::id::{BatchId, Incarnation, JobId, Label, Tenant, Token};
 use crate::job::{Job, Lane, Subject};
 use crate::settings::{Account, Limit, Settings, millis};
 use crate::transition::{Answer, Effect, Event, Life, Millis, State, transition};
@@ -40,6 +40,8 @@ pub(crate) struct Model {
     pub(super) pending: Vec<view::Event>,
     pub(super) counts: Counts,
     pub(super) totals: view::Totals,
+    /// Jobs with a result, by step and label.
+    pub(super) tallies: BTreeMap<u64, BTreeMap<Label, u64>>,
     /// When somebody last showed that time goes on, and until when nobody is taken for dead.
     pub(super) clock: Option<Millis>,
     pub(super) grace: Millis,
@@ -151,6 +153,7 @@ impl Model {
             pending: Vec::new(),
             counts: Counts::default(),
             totals: view::Totals::default(),
+            tallies: BTreeMap::new(),
             clock: None,
             grace: 0,
         }

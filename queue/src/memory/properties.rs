@@ -126,7 +126,7 @@ proptest! {
             let reply = claim.on_model(&mut model, player.now);
             ledger.note(&claim, &reply);
             let Reply::Claimed(Claimed::Leases(leases)) = reply else { panic!("{reply:?}") };
-            let outcome = Outcome::Finished { result: Bytes::from_static(b"r"), took: None };
+            let outcome = Outcome::finished("r");
             let done = leases.iter().map(|lease| crate::job::Completion {
                 held: lease.into(), outcome: outcome.clone(),
             });

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::id::{BatchId, Incarnation, JobId, Tenant};
+use crate::id::{BatchId, Incarnation, JobId, Label, Tenant};
 use crate::job::{Job, Lane};
 use crate::memory::model::{Counts, Model, Worker};
 use crate::settings::{Account, millis};
-use crate::store::{Cancelled, Enqueued, Full, Reached, Target};
+use crate::store::{
+    Cancelled, Enqueued, Full, Reached, TALLY_LABELS, TALLY_STEP, TALLY_STEPS, Target,
+};
 use crate::transition::{Answer, Event, Millis, State};
 use crate::view::{
     self, Audit, BatchView, Cursor, Dead, Entry, JobView, LaneSnapshot, Snapshot, Stage,
@@ -167,6 +169,29 @@ impl Model {
             workers: self.workers.keys().filter(|who| !who.is_errands()).count() as u64,
             totals: self.totals,
         }
+    }
+
+    pub(crate) fn tallies(&mut self, now: Millis) -> BTreeMap<Label, u64> {
+        self.forget_tallies(now);
+        let mut sums = BTreeMap::new();
+        for (label, count) in self.tallies.values().flatten() {
+            *sums.entry(label.clone()).or_default() += count;
+        }
+        sums
+    }
+
+    /// Counts a job that ended with a result.
+    pub(super) fn tally(&mut self, label: Label, now: Millis) {
+        self.forget_tallies(now);
+        let step = self.tallies.entry(now / millis(TALLY_STEP)).or_default();
+        if step.len() < TALLY_LABELS || step.contains_key(&label) {
+            *step.entry(label).or_default() += 1;
+        }
+    }
+
+    fn forget_tallies(&mut self, now: Millis) {
+        let newest = now / millis(TALLY_STEP);
+        self.tallies.retain(|step, _| step + TALLY_STEPS > newest);
     }
 
     pub(crate) fn announce(&mut self, who: &Incarnation, about: &Bytes) {

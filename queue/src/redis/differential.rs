@@ -86,6 +86,7 @@ async fn on_redis(call: &Call, store: &RedisStore) -> Result<Reply, store::Error
         Call::Batch(id) => Reply::Batch(store.batch(id).await?),
         Call::Dead => Reply::Dead(store.dead_letters(100).await?),
         Call::Snapshot => Reply::Snapshot(store.snapshot().await?),
+        Call::Tallies => Reply::Tallies(store.tallies().await?),
         Call::Audit => Reply::Audit(store.audit().await?),
     })
 }

@@ -1,5 +1,6 @@
 //! The operations of the store: arguments of scripts and commands, and what their replies mean.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use bytes::Bytes;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{CHUNK, Error, POLL, RedisStore, audit, enqueue, wire};
-use crate::id::{BatchId, Incarnation, JobId, Tenant};
+use crate::id::{BatchId, Incarnation, JobId, Label, Tenant};
 use crate::job::{Completion, Held, Job, Step};
 use crate::memory::RETRY_AFTER;
 use crate::settings::{Account, Limit, Settings};
@@ -198,6 +199,16 @@ impl Store for RedisStore {
     async fn revive(&self, id: &JobId) -> Result<bool, store::Error> {
         let mut invocation = self.scripts.revive.key(&self.prefix);
         Ok(self.call("revive", invocation.arg(id.as_str())).await?)
+    }
+
+    async fn tallies(&self) -> Result<BTreeMap<Label, u64>, store::Error> {
+        let invocation = self.scripts.tallies.key(&self.prefix);
+        let counts: Vec<(String, u64)> = self.call("tallies", &invocation).await?;
+        let mut sums = BTreeMap::new();
+        for (label, count) in counts {
+            *sums.entry(Label::new(label).map_err(store::Error::Name)?).or_default() += count;
+        }
+        Ok(sums)
     }
 
     async fn snapshot(&self) -> Result<Snapshot, store::Error> {

@@ -111,7 +111,7 @@ impl Ledger {
     /// Ends a lease with its token as the result, again until there is an answer.
     async fn complete(&self, consumer: &Consumer, lease: &Lease) {
         let result = Bytes::from(lease.token.as_str().to_owned());
-        let finished = || Outcome::Finished { result: result.clone(), took: None };
+        let finished = || Outcome::finished(result.clone());
         let complete = async || consumer.complete(Held::from(lease), finished()).await.ok();
         match until(complete).await {
             Settled::Stale => _ = self.stale.fetch_add(1, Ordering::Relaxed),

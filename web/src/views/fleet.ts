@@ -1,6 +1,6 @@
 // The fleet: what waits, for how long, who works, and what comes out.
 
-import type { Fleet, Lane, Worker } from "../api";
+import type { Fleet, Lane, Verdicts, Worker } from "../api";
 import { History, niceTop, paths } from "../chart";
 import { h, put, say, svg } from "../dom";
 import * as format from "../format";
@@ -90,8 +90,8 @@ class Board {
     this.draw(now, depth, oldest, this.perSecond(fleet, now));
     put(this.lanes, ...lanes.map(([name, lane]) => laneRow(name, lane, now)));
     put(this.workers, workers(fleet));
-    say(this.mixTitle, fleet.verdicts ? "Verdicts" : "How they ended");
-    put(this.mix, fleet.verdicts ? mixBar(fleet.verdicts) : outcomes(fleet.totals));
+    say(this.mixTitle, fleet.verdicts ? "Verdicts of the last hour" : "How they ended");
+    put(this.mix, fleet.verdicts ? mixed(fleet.verdicts, fleet.languages ?? {}) : outcomes(fleet.totals));
     const members = fleet.members ?? [];
     const slots = members.reduce((sum, w) => sum + w.slots, 0);
     // Of one that takes nothing new, what it still has is in no slot that is counted.
@@ -174,18 +174,42 @@ function workerRow({ id, slots, busy, heard_ms = 0, engine, version }: Worker): 
       [heard_ms > QUIET && `not heard for ${format.ms(heard_ms)}`, engine, version].filter(Boolean).join(" · ")));
 }
 
-function mixBar(verdicts: NonNullable<Fleet["verdicts"]>): HTMLElement {
+type Part = { code: (typeof CODES)[number]; n: number };
+
+function parted(verdicts: Verdicts): { parts: Part[]; total: number } {
   const parts = CODES.map((code) => ({ code, n: verdicts[code] ?? 0 })).filter(({ n }) => n > 0);
-  const total = parts.reduce((sum, { n }) => sum + n, 0);
-  if (total === 0) return emptyState("No verdict yet", "What is judged from now on is counted here.");
-  const bar = h("div", { class: "mix", "aria-hidden": "true" }, ...parts.map(({ code, n }) => {
+  return { parts, total: parts.reduce((sum, { n }) => sum + n, 0) };
+}
+
+function mixBar(parts: Part[]): HTMLElement {
+  return h("div", { class: "mix", "aria-hidden": "true" }, ...parts.map(({ code, n }) => {
     const part = h("i", { "data-tone": words(code).tone, title: `${words(code).name}: ${n}` });
     part.style.setProperty("flex-grow", String(n));
     return part;
   }));
-  return h("div", {}, bar, h("ul", { class: "legend" }, ...parts.map(({ code, n }) =>
+}
+
+/** More rows than that are for the API. */
+const LANGUAGES = 8;
+
+function byLanguage(languages: Record<string, Verdicts>): HTMLElement {
+  const rows = Object.entries(languages).map(([language, verdicts]) => ({ language, ...parted(verdicts) }));
+  rows.sort((a, b) => b.total - a.total || a.language.localeCompare(b.language));
+  return h("table", { class: "by-language" },
+    h("caption", { class: "hidden" }, "Verdicts by language"),
+    h("tbody", {}, ...rows.slice(0, LANGUAGES).map(({ language, parts, total }) => {
+      const accepted = parts.find(({ code }) => code === "AC")?.n ?? 0;
+      return h("tr", {}, h("th", { scope: "row" }, language), h("td", { class: "wide" }, mixBar(parts)),
+        h("td", { class: "num" }, format.count(total)), h("td", { class: "num faint" }, `${format.percent(accepted, total)} AC`));
+    })));
+}
+
+function mixed(verdicts: Verdicts, languages: Record<string, Verdicts>): HTMLElement {
+  const { parts, total } = parted(verdicts);
+  if (total === 0) return emptyState("No verdict yet", "What is judged from now on is counted here.");
+  return h("div", {}, mixBar(parts), h("ul", { class: "legend" }, ...parts.map(({ code, n }) =>
     h("li", {}, h("span", { class: "tag", "data-tone": words(code).tone }, code), h("span", { class: "legend-name" }, words(code).name),
-      h("span", { class: "num" }, format.count(n)), h("span", { class: "faint num" }, format.percent(n, total))))));
+      h("span", { class: "num" }, format.count(n)), h("span", { class: "faint num" }, format.percent(n, total))))), byLanguage(languages));
 }
 
 /** Where verdicts are not counted: how submissions ended. */

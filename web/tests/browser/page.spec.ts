@@ -248,8 +248,8 @@ describe("the workers", () => {
       const answer = await (await route.fetch()).json();
       answer.workers = 3;
       answer.members = [{ id: "fine", ...worker }, { id: "leaving", ...worker, slots: 0 }, { id: "still", ...worker, heard_ms: 21_000 }];
-      // What no server counts yet is shown by one that does.
       answer.verdicts = { AC: 900, WA: 100 };
+      answer.languages = { java: { WA: 50, AC: 50 }, cpp17: { AC: 850, WA: 50 } };
       await route.fulfill({ json: answer });
     });
     const row = (id: string) => page.locator(".workers li", { hasText: id });
@@ -258,6 +258,7 @@ describe("the workers", () => {
     expect(await row("leaving").innerText()).toContain("takes nothing new, has 1");
     expect(await row("still").innerText()).toContain("not heard for 21 s");
     expect(await page.locator(".count", { hasText: "Slots busy" }).innerText()).toMatch(/2 of 8/);
+    expect(await page.locator(".by-language").innerText()).toMatch(/cpp17\s+900\s+94 % AC\s+java\s+100\s+50 % AC/);
     expect(await page.locator(".legend").innerText()).toMatch(/AC\s+Accepted\s+900\s+90 %\s+WA\s+Wrong answer\s+100\s+10 %/);
   });
 });

@@ -176,6 +176,12 @@ function fleet(now: number): Fleet {
     dead: 0,
     workers: 4,
     members: [0, 1, 2, 3].map((i) => ({ id: `worker-${i + 1}`, slots: i === 3 ? 0 : 8, busy: i === 3 ? 0 : busy(i), heard_ms: i === 2 ? 21_000 : (now + i * 700) % 3000, engine: "native", version: "0.1.0" })),
+    verdicts: { AC: 5230, WA: 812, TLE: 240, RE: 97, CE: 131 },
+    languages: {
+      cpp17: { AC: 3110, WA: 402, TLE: 60, RE: 57, CE: 99 },
+      python3: { AC: 1650, WA: 310, TLE: 180, RE: 30, CE: 2 },
+      java: { AC: 470, WA: 100, RE: 10, CE: 30 },
+    },
     totals: { enqueued: finished + normal, finished, retried: 31, expired: 4, cancelled: 212 },
   };
 }

@@ -1,4 +1,4 @@
--- ARGV: jitter, n, n*(id, token, kind, took, result); kind: f(inal), r(etry), b(ack), x (dead)
+-- ARGV: jitter, n, n*(id, token, kind, took, label, result); kind: f(inal), r(etry), b(ack), x (dead)
 local jitter, n = tonumber(ARGV[1]), tonumber(ARGV[2])
 local out, weights = {}, {}
 local function weight(ten)
@@ -6,16 +6,23 @@ local function weight(ten)
   if not w then w = tonumber(call('HGET', P..'n:'..ten, 'w') or '1'); weights[ten] = w end
   return w
 end
+local tallied = P..'y:'..I(math.floor(now / TALLY_STEP))
+local function tally(label)
+  if call('HLEN', tallied) >= TALLY_LABELS and call('HEXISTS', tallied, label) == 0 then return end
+  call('HINCRBY', tallied, label, 1)
+  call('PEXPIRE', tallied, TALLY_STEP * (TALLY_STEPS + 1))
+end
 for i = 0, n - 1 do
-  local b = 2 + i * 5
+  local b = 2 + i * 6
   local id, tok, kind, took = ARGV[b + 1], ARGV[b + 2], ARGV[b + 3], ARGV[b + 4]
   local j = get(id)
   if j.s == 'l' and j.o == tok then
     out[i + 1] = 1
     if kind == 'f' then
       unhold(j)
-      call('HSET', j.key, 's', 'f', 'r', ARGV[b + 5], 'p', '')
+      call('HSET', j.key, 's', 'f', 'r', ARGV[b + 6], 'p', '')
       ended(j, 'f')
+      if ARGV[b + 5] ~= '' then tally(ARGV[b + 5]) end
       if took ~= '' then
         local w = weight(j.t)
         charge(j.l, j.t, math.floor(tonumber(took) * 1000 / w) - math.floor(j.c * 1000 / w))
