@@ -10,7 +10,7 @@ mod verdict;
 mod worker;
 
 pub use blob::{Blob, BlobError};
-pub use report::{CompileReport, Report, StageTimes, Tally, TestReport, TestTimes};
+pub use report::{CompileReport, Granted, Report, StageTimes, Tally, TestReport, TestTimes};
 pub use submission::{
     Abi, Checker, ExtraFile, Extras, LimitsSpec, Program, SourceFile, StopRule, Submission, Test,
     Tokens,

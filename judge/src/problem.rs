@@ -514,6 +514,7 @@ mod tests {
             score: Some(0.5),
             first_failure: None,
             language: String::new(),
+            limits: None,
             toolchain: String::new(),
             engine: String::new(),
             compile: None,

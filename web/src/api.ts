@@ -82,6 +82,8 @@ export interface Report {
   score: number | null;
   first_failure: number | null;
   language: string;
+  /** What each test was granted. */
+  limits?: Required<Limits>;
   toolchain: string;
   engine: string;
   compile: CompileReport | null;

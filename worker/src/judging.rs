@@ -231,6 +231,7 @@ pub(crate) fn blank(submission: &Submission, engine: &str, error: String) -> Rep
         score: None,
         first_failure: None,
         language: submission.language.clone(),
+        limits: None,
         toolchain: String::new(),
         engine: engine.to_owned(),
         compile: None,

@@ -270,6 +270,7 @@ mod tests {
             score: None,
             first_failure: None,
             language: "c".to_owned(),
+            limits: None,
             toolchain: String::new(),
             engine: String::new(),
             compile: None,

@@ -193,6 +193,7 @@ fn report(language: &str, tests: Vec<TestReport>) -> Report {
         score: Some(1.0),
         first_failure: first,
         language: language.to_owned(),
+        limits: None,
         toolchain: "stub".to_owned(),
         engine: "stub".to_owned(),
         compile: None,

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use sandbox::Limits;
+
 use super::Judge;
-use crate::model::{Blob, Report, StageTimes, Submission, TestReport, TestTimes, Verdict};
+use crate::model::{Blob, Granted, Report, StageTimes, Submission, TestReport, TestTimes, Verdict};
 use crate::rules;
 use crate::validate::Plan;
 
@@ -20,6 +22,7 @@ impl Judge {
             score: None,
             first_failure: None,
             language: plan.program.language.id.clone(),
+            limits: Some(granted(&plan.program.limits)),
             toolchain: String::new(),
             engine: self.sandbox.engine().to_string(),
             compile: None,
@@ -28,6 +31,13 @@ impl Judge {
             times: StageTimes::default(),
         }
     }
+}
+
+/// The limits as reports tell them.
+fn granted(limits: &Limits) -> Granted {
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let Limits { cpu, wall, memory, .. } = limits;
+    Granted { cpu_ms: ms(*cpu), wall_ms: ms(*wall), memory_bytes: memory.0 }
 }
 
 impl Report {

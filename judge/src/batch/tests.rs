@@ -62,6 +62,26 @@ use Verdict::{
 };
 
 #[test]
+fn a_report_tells_the_limits_that_the_boxes_had() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let boxes = Arc::clone(&seen);
+    let fake = Arc::new(Fake::new(move |call| {
+        boxes.lock().unwrap().push(call.job.limits.clone());
+        Ok(said("ok"))
+    }));
+    let report = run(&fake, 1, &submission("python3", 2, StopRule::RunAll));
+    let granted = report.limits.unwrap();
+    assert_eq!(granted.cpu_ms, 1500, "with the language's factor");
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.len(), 2);
+    for limits in seen.iter() {
+        assert_eq!(limits.cpu, Duration::from_millis(granted.cpu_ms));
+        assert_eq!(limits.wall, Duration::from_millis(granted.wall_ms));
+        assert_eq!(limits.memory.0, granted.memory_bytes);
+    }
+}
+
+#[test]
 fn a_submission_is_compiled_run_compared_and_reported_in_order() {
     let fake = Arc::new(Fake::new(|call| {
         if call.compile {

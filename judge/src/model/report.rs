@@ -18,6 +18,10 @@ pub struct Report {
     pub first_failure: Option<usize>,
     /// Language id, resolved.
     pub language: String,
+    /// What each test was granted, with what the language is granted over what was asked for;
+    /// absent when it was not judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Granted>,
     /// Version of its toolchain.
     pub toolchain: String,
     /// `native` or `isolate`.
@@ -30,6 +34,18 @@ pub struct Report {
     pub error: Option<String>,
     /// Clock time by stage; run and check are sums over tests that ran side by side.
     pub times: StageTimes,
+}
+
+/// Limits that tests were judged under.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Granted {
+    /// CPU time of all processes of a test.
+    pub cpu_ms: u64,
+    /// Clock time.
+    pub wall_ms: u64,
+    /// Memory of all processes together, with the files they write.
+    pub memory_bytes: u64,
 }
 
 /// What a report is counted under: its verdict, and its language.

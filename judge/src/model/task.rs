@@ -296,6 +296,7 @@ mod tests {
             score: Some(1.0),
             first_failure: None,
             language: "c".to_owned(),
+            limits: None,
             toolchain: "gcc".to_owned(),
             engine: "native".to_owned(),
             compile: None,

@@ -287,6 +287,7 @@ mod tests {
             score,
             first_failure: None,
             language: String::new(),
+            limits: None,
             toolchain: String::new(),
             engine: String::new(),
             compile: None,

@@ -271,6 +271,7 @@ mod tests {
                 score: None,
                 first_failure: failed,
                 language: submission.language.clone(),
+                limits: None,
                 toolchain: String::new(),
                 engine: String::new(),
                 compile: None,

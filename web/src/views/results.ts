@@ -24,8 +24,8 @@ export class Results {
   private wroteCompiler = false;
   private opened = false;
 
-  /** `limits`: null where nobody here knows them. */
-  constructor(private readonly submission: Submission | undefined, private readonly limits: Required<Limits> | null) {
+  /** `asked`: the limits that were asked for; null where nobody here knows them. */
+  constructor(private readonly submission: Submission | undefined, private readonly asked: Required<Limits> | null) {
     this.table = new TestTable(submission);
     this.strip = h("div", { class: "strip" },
       h("div", { class: "strip-verdict" }, this.code, h("div", {}, this.name, this.note)),
@@ -39,9 +39,11 @@ export class Results {
     const use = peak(run.tests);
     const { cpu, wall, memory } = this.gauges;
     const any = done(run) > 0;
-    cpu.set(any ? use.cpu_ms : null, this.limits?.cpu_ms, format.ms);
-    wall.set(any ? use.wall_ms : null, this.limits?.wall_ms, format.ms);
-    memory.set(any ? use.memory_bytes : null, this.limits?.memory_bytes, format.bytes);
+    // What was granted is in the report; until there is one, what was asked for is the best guess.
+    const limits = run.view.report?.limits ?? this.asked;
+    cpu.set(any ? use.cpu_ms : null, limits?.cpu_ms, format.ms);
+    wall.set(any ? use.wall_ms : null, limits?.wall_ms, format.ms);
+    memory.set(any ? use.memory_bytes : null, limits?.memory_bytes, format.bytes);
     this.drawCells(run);
     this.writeCompiler(run);
     this.table.show(run);

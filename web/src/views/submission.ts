@@ -34,7 +34,7 @@ export function open(id: string, context: Context): View {
 
 async function live(view: SubmissionView, content: HTMLElement, context: Context, signal: AbortSignal): Promise<void> {
   const sent = recall(view.id);
-  // The report names no limits: they are known where the submission was handed in by this browser.
+  // Before there is a report, limits are known where the submission was handed in by this browser.
   const results = new Results(sent?.submission, sent ? granted(sent.submission.limits) : null);
   const facts = h("dl", { class: "facts" });
   const stages = h("ol", { class: "timeline" });

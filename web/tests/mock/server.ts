@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import type { Fleet, Submission, SubmissionView, TestReport, VerdictCode } from "../../src/api";
+import { granted } from "../../src/draft";
 import { report, testReport } from "./shapes";
 
 /** What the server that ships the page has to send with it. */
@@ -112,7 +113,7 @@ async function judge(job: Job, submission: Submission): Promise<void> {
     if (over()) return;
     tell(job, { event: "test", data: { index, ...tests[index] } });
   }
-  const whole = report(tests, { language: submission.language });
+  const whole = report(tests, { language: submission.language, limits: granted(submission.limits) });
   if (broken && whole.compile) {
     Object.assign(whole, { verdict: "CE", score: null, first_failure: null });
     Object.assign(whole.compile, { ok: false, status: "exited with 1", output: "main.cpp:1:2: error: #error not today\n    1 | #error not today\n      |  ^~~~~\n" });

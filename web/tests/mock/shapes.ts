@@ -32,6 +32,7 @@ export function report(tests: TestReport[], more: Partial<Report> = {}): Report 
     score: tests.length > 0 ? tests.filter((t) => t.verdict === "AC").length / tests.length : null,
     first_failure: first < 0 ? null : first,
     language: "cpp17",
+    limits: { cpu_ms: 10_000, wall_ms: 21_000, memory_bytes: 256 * 1024 * 1024 },
     toolchain: "g++ (Debian 12.2.0-14+deb12u1) 12.2.0",
     engine: "native",
     compile: { ok: true, cached: false, output: "", output_truncated: false, status: "exited with 0", cpu_ms: 731.6, memory_bytes: 101_068_800 },
