@@ -174,12 +174,6 @@ impl App {
         known(id, view)
     }
 
-    /// What is known of a submission of anybody: for counts.
-    pub(crate) async fn known_of_any(&self, id: &JobId) -> Result<Option<Known>, Error> {
-        let view = self.store().job(id).await.map_err(Error::Queue)?;
-        view.map(|view| known(id, view)).transpose()
-    }
-
     /// The same, but not before it has ended, unless that takes too long.
     pub(crate) async fn known_when_over(
         &self,

@@ -7,12 +7,12 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use crate::id::{BatchId, IdempotencyKey, Incarnation, JobId, Label, Tenant};
-use crate::job::{Batch, Completion, Held, Job, Lane, Lease, Outcome, Step};
+use crate::job::{Batch, Completion, Held, Job, Lane, Lease, Listing, Outcome, Step};
 use crate::memory::Model;
 use crate::settings::{Account, Limit, Settings};
 use crate::store::{Beat, Cancelled, Claim, Claimed, Enqueued, Registered, Settled, Target};
 use crate::transition::Millis;
-use crate::view::{Audit, BatchView, Dead, JobView, Snapshot};
+use crate::view::{Audit, BatchView, Counted, Dead, JobView, Listed, Snapshot};
 
 /// What somebody wants to happen next; numbers are reduced to what there is.
 #[derive(Debug, Clone)]
@@ -64,6 +64,9 @@ pub(crate) enum Op {
     Revive {
         job: u8,
     },
+    Forget {
+        job: u8,
+    },
     Account {
         tenant: u8,
         weight: u8,
@@ -98,6 +101,7 @@ pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
         1 => (0..30_u8, any::<bool>()).prop_map(|(job, batch)| Op::Cancel { job, batch }),
         1 => (0..4_u8).prop_map(|worker| Op::Release { worker }),
         1 => (0..30_u8).prop_map(|job| Op::Revive { job }),
+        1 => (0..30_u8).prop_map(|job| Op::Forget { job }),
         1 => (any::<u8>(), 1..4_u8, 0..4_u8, 0..9_u8).prop_map(
             |(tenant, weight, running, depth)| Op::Account { tenant, weight, running, depth }
         ),
@@ -135,6 +139,9 @@ pub(crate) enum Call {
     Cancel(Target),
     Release(Incarnation),
     Revive(JobId),
+    Forget(JobId),
+    Listed(Tenant),
+    Counted(Tenant),
     Account(Tenant, Account),
     Job(JobId),
     Batch(BatchId),
@@ -155,6 +162,8 @@ pub(crate) enum Reply {
     Count(u64),
     Cancelled(Cancelled),
     Revived(bool),
+    Listed(Listed),
+    Counted(Counted),
     Nothing,
     Job(Option<JobView>),
     Batch(Option<BatchView>),
@@ -177,6 +186,9 @@ impl Call {
             Self::Cancel(target) => Reply::Cancelled(model.cancel(target, now).0),
             Self::Release(who) => Reply::Count(model.release(who, now)),
             Self::Revive(id) => Reply::Revived(model.revive(id, now)),
+            Self::Forget(id) => Reply::Revived(model.forget(id, now)),
+            Self::Listed(tenant) => Reply::Listed(model.listed(tenant, 1, 5, now)),
+            Self::Counted(tenant) => Reply::Counted(model.counted(tenant, &groups(), now)),
             Self::Account(tenant, account) => {
                 model.set_account(tenant, *account);
                 Reply::Nothing
@@ -277,6 +289,7 @@ impl Player {
             Op::Cancel { job, batch: true } => one(Call::Cancel(Target::Batch(batch_id(*job)))),
             Op::Release { worker } => one(Call::Release(self.worker(*worker).clone())),
             Op::Revive { job } => one(Call::Revive(job_id(*job))),
+            Op::Forget { job } => one(Call::Forget(job_id(*job))),
             Op::Account { tenant, weight, running, depth } => {
                 let limit = |n: u8| if n == 0 { Limit::Default } else { Limit::At(u64::from(n)) };
                 let (running, depth) = (limit(*running), limit(*depth));
@@ -293,6 +306,8 @@ impl Player {
                 (Call::Dead, true),
                 (Call::Snapshot, true),
                 (Call::Tallies, true),
+                (Call::Listed(tenant_name(*job)), true),
+                (Call::Counted(tenant_name(*job)), true),
             ],
         }
     }
@@ -339,6 +354,10 @@ fn job(n: u8, tenant: u8, lane: u8, extra: u8) -> Job {
     if extra & 2 == 2 {
         job = job.webhook("tell").note("to whoever asks");
     }
+    if extra & 64 == 64 {
+        let label = Label::new(format!("l{}", n % 4)).unwrap();
+        job = job.listed(Listing { group: groups()[usize::from(n) % 2].clone(), label });
+    }
     if extra & 4 == 4 {
         job = job.deadline(Duration::from_secs(3));
     }
@@ -347,6 +366,10 @@ fn job(n: u8, tenant: u8, lane: u8, extra: u8) -> Job {
         job = job.batch(Batch { id: batch_id(extra >> 5), total: 3, webhook });
     }
     Job { id: job_id(n), ..job }
+}
+
+pub(crate) fn groups() -> [Label; 2] {
+    ["g1", "g2"].map(|group| Label::new(group).unwrap())
 }
 
 fn completion(lease: &Lease, how: u8) -> Completion {

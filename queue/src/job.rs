@@ -89,9 +89,21 @@ pub struct Job {
     /// What whoever asks for the job is told with it, for as long as its record is kept; never
     /// looked into. Nothing that workers need: they do not get it.
     pub note: Option<Bytes>,
+    /// Whether it is listed under its tenant.
+    pub listing: Option<Listing>,
     /// Whether its record is kept for [`Settings::remembered`](crate::Settings::remembered) after
     /// the end, so that the same request sent again adds nothing.
     pub keyed: bool,
+}
+
+/// How a job is listed and counted with others of its tenant, see
+/// [`Store::listed`](crate::Store::listed) and [`Store::counted`](crate::Store::counted).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// What it is counted under for a month, as a day.
+    pub group: Label,
+    /// What it is counted under for ever.
+    pub label: Label,
 }
 
 /// Jobs that were handed in together.
@@ -119,6 +131,7 @@ impl Job {
             batch: None,
             webhook: None,
             note: None,
+            listing: None,
             keyed: false,
         }
     }
@@ -172,6 +185,13 @@ impl Job {
     #[must_use]
     pub fn webhook(mut self, webhook: impl Into<Bytes>) -> Self {
         self.webhook = Some(webhook.into());
+        self
+    }
+
+    /// Lists it under its tenant.
+    #[must_use]
+    pub fn listed(mut self, listing: Listing) -> Self {
+        self.listing = Some(listing);
         self
     }
 

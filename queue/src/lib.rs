@@ -15,7 +15,7 @@ pub mod view;
 
 pub use consumer::Consumer;
 pub use id::{BatchId, IdempotencyKey, Incarnation, Invalid, JobId, Label, Place, Tenant, Token};
-pub use job::{Batch, Completion, Held, Job, Lane, Lease, Outcome, Step, Subject};
+pub use job::{Batch, Completion, Held, Job, Lane, Lease, Listing, Outcome, Step, Subject};
 pub use memory::MemoryStore;
 pub use redis::RedisStore;
 pub use settings::{Account, Limit, Settings};

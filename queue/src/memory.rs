@@ -18,9 +18,12 @@ use crate::store::{
     check_payloads, check_results,
 };
 use crate::transition::Millis;
-use crate::view::{Audit, BatchView, Cursor, Dead, Entry, JobView, Snapshot, Worker};
+use crate::view::{
+    Audit, BatchView, Counted, Cursor, Dead, Entry, JobView, Listed, Snapshot, Worker,
+};
 
 mod lease;
+mod list;
 pub(crate) mod model;
 #[cfg(test)]
 mod properties;
@@ -169,6 +172,18 @@ impl Store for MemoryStore {
 
     async fn workers(&self, most: usize) -> Result<Vec<Worker>, Error> {
         Ok(self.run(|model, now| model.workers(most, now)))
+    }
+
+    async fn listed(&self, tenant: &Tenant, skip: usize, most: usize) -> Result<Listed, Error> {
+        Ok(self.run(|model, now| model.listed(tenant, skip, most, now)))
+    }
+
+    async fn counted(&self, tenant: &Tenant, groups: &[Label]) -> Result<Counted, Error> {
+        Ok(self.run(|model, now| model.counted(tenant, groups, now)))
+    }
+
+    async fn forget(&self, id: &JobId) -> Result<bool, Error> {
+        Ok(self.run(|model, now| model.forget(id, now)))
     }
 
     async fn tallies(&self) -> Result<BTreeMap<Label, u64>, Error> {

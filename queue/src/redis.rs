@@ -19,6 +19,8 @@
 //! | `d`, `dl` | sorted set | delayed ids by due time; dead letters by time |
 //! | `b:BATCH`, `bj:BATCH` | hash, list | a batch's numbers; its ids |
 //! | `c`, `m` | hash | counters; layout, run id of the server, clock |
+//! | `i:TENANT`, `is` | sorted set, string | listed ids in the order in which they were added; the last number |
+//! | `ic:TENANT`, `ig:TENANT:GROUP` | hash, string | how many were listed, by label and by group |
 //! | `y:STEP` | hash | jobs that ended with a result in five minutes, by label |
 //! | `at` | string | somebody audits; it expires |
 //! | `ev` | stream | the event log |

@@ -16,7 +16,9 @@ use bytes::Bytes;
 use crate::id::{BatchId, Incarnation, Invalid, JobId, Label, Tenant, Token};
 use crate::job::{Completion, Held, Job, Lane, Lease, Outcome, Step};
 use crate::settings::{Account, Settings};
-use crate::view::{Audit, BatchView, Cursor, Dead, Entry, JobView, Snapshot, Worker};
+use crate::view::{
+    Audit, BatchView, Counted, Cursor, Dead, Entry, JobView, Listed, Snapshot, Worker,
+};
 
 /// Why an operation gave no answer. The jobs are safe; try again later unless it says otherwise.
 #[derive(Debug, thiserror::Error)]
@@ -132,6 +134,18 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// The living workers by name, at most `most`.
     async fn workers(&self, most: usize) -> Result<Vec<Worker>, Error>;
+
+    /// The jobs of a tenant that were added with a listing and are still known, the newest first:
+    /// `most` of them after the first `skip`. Of more than 10 000 the oldest are not listed, and
+    /// after a day without a new one the list is forgotten.
+    async fn listed(&self, tenant: &Tenant, skip: usize, most: usize) -> Result<Listed, Error>;
+
+    /// How many jobs of a tenant were added with a listing, by label and in these groups. Groups
+    /// are kept for a month after their last job, labels for ever, at most 1024 of them.
+    async fn counted(&self, tenant: &Tenant, groups: &[Label]) -> Result<Counted, Error>;
+
+    /// Forgets a job that has ended, with its result. Returns false when it has not, or is unknown.
+    async fn forget(&self, id: &JobId) -> Result<bool, Error>;
 
     /// How many jobs ended with a result in the last hour (up to five minutes less), by label: each
     /// once, whoever asks. Of more than
@@ -286,6 +300,11 @@ pub(crate) const TALLY_STEP: Duration = Duration::from_secs(300);
 pub(crate) const TALLY_STEPS: u64 = 12;
 /// Labels of one step; languages times verdicts are some hundred.
 pub(crate) const TALLY_LABELS: usize = 1024;
+
+/// Jobs of one tenant that are listed.
+pub(crate) const LISTED: usize = 10_000;
+/// How long a group is counted after its last job.
+pub(crate) const GROUP_TTL: Duration = Duration::from_secs(32 * 24 * 3600);
 
 /// Refuses payloads that will never fit.
 pub(crate) fn check_payloads(settings: &Settings, jobs: &[Job]) -> Result<(), Error> {

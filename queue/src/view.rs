@@ -1,11 +1,12 @@
 //! What can be seen of a queue: jobs, batches, the event log, dead letters, numbers.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::id::{BatchId, Incarnation, JobId, Tenant};
+use crate::id::{BatchId, Incarnation, JobId, Label, Tenant};
 use crate::job::Lane;
 use crate::transition::Why;
 
@@ -132,6 +133,24 @@ pub struct Dead {
     pub id: JobId,
     /// How long ago, by the store's clock.
     pub age: Duration,
+}
+
+/// Jobs of one tenant that are listed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Listed {
+    /// A part of them, the newest first.
+    pub ids: Vec<JobId>,
+    /// How many there are.
+    pub total: u64,
+}
+
+/// How many jobs of one tenant were listed, ever.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counted {
+    /// By label.
+    pub labels: BTreeMap<Label, u64>,
+    /// In each of the groups that were asked for.
+    pub groups: Vec<u64>,
 }
 
 /// A living worker.

@@ -33,7 +33,8 @@ pub(super) async fn create(
     };
     check_size(&app, items.len())?;
     let base64 = params.says("base64_encoded");
-    let (mut answers, mut taken) = (Vec::with_capacity(items.len()), Vec::new());
+    let mut answers = Vec::with_capacity(items.len());
+    let mut taken: Vec<Job> = Vec::new();
     for item in items {
         let one = match item {
             Value::Object(item) => {
@@ -43,7 +44,7 @@ pub(super) async fn create(
         };
         match one {
             Ok(one) => {
-                answers.push(json!({"token": one.job.id.as_str()}));
+                answers.push(json!({"token": one.id.as_str()}));
                 taken.push(one);
             }
             Err(refusal) => answers.push(refusal.into_faults()),
@@ -54,12 +55,8 @@ pub(super) async fn create(
         return Ok(answer.into_response());
     }
     app.access().charge(&caller, taken.len()).map_err(Problem::from)?;
-    let jobs: Vec<Job> = taken.iter().map(|one| one.job.clone()).collect();
-    app.enqueue(&jobs).await.map_err(Problem::from)?;
-    app.metrics().received("judge0", jobs.len());
-    for one in taken {
-        one.note(&app);
-    }
+    app.enqueue(&taken).await.map_err(Problem::from)?;
+    app.metrics().received("judge0", taken.len());
     Ok((StatusCode::CREATED, axum::Json(answers)).into_response())
 }
 

@@ -1,108 +1,80 @@
-//! What this process remembers of submissions that came by the routes of Judge0: enough to list
-//! and count them. The newest only, and only those that came here; the jobs themselves are the
-//! queue's.
+//! Submissions that came by the routes of Judge0 are listed and counted by the queue, so that every
+//! server tells the same of them: how these routes name that, and what was answered last to whoever
+//! asks for statistics.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use queue::{JobId, Tenant};
+use queue::view::Counted;
+use queue::{Label, Listing, Tenant};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Flavor;
 
-/// How many are remembered.
-const MOST: usize = 10_000;
+/// A day, in milliseconds.
+const DAY: u64 = 86_400_000;
+/// Tenants whose statistics are remembered; some KB each.
+const REMEMBERED: usize = 256;
 
-/// The submissions, newest first.
+/// How a submission is listed: under its day, and its language.
+pub(super) fn listing(flavor: Flavor, language: u32, created_ms: u64) -> Listing {
+    let edition = if flavor == Flavor::Extra { "extra" } else { "ce" };
+    Listing { group: day(created_ms / DAY), label: label(format!("{edition}/{language}")) }
+}
+
+/// That many days since 1970.
+pub(super) fn day(days: u64) -> Label {
+    label(days.to_string())
+}
+
+fn label(text: String) -> Label {
+    Label::new(text).expect("numbers and a slash are visible")
+}
+
+/// Submissions by language.
+pub(super) fn languages(counted: &Counted) -> Vec<((u32, Flavor), u64)> {
+    let read = |(label, count): (&Label, &u64)| {
+        let (edition, language) = label.as_str().split_once('/')?;
+        let flavor = if edition == "extra" { Flavor::Extra } else { Flavor::Ce };
+        Some(((language.parse().ok()?, flavor), *count))
+    };
+    counted.labels.iter().filter_map(read).collect()
+}
+
+/// What was answered last to each tenant's question for statistics, and when that was.
 #[derive(Debug, Default)]
-pub(crate) struct Shelf(Mutex<Inner>);
-
-#[derive(Debug, Default)]
-struct Inner {
-    entries: VecDeque<Entry>,
-    /// Deleted by their owners; the queue forgets them in time.
-    deleted: HashSet<JobId>,
-    deleted_order: VecDeque<JobId>,
-    counts: Counts,
-    statistics: Option<(Instant, Value)>,
-}
-
-/// One of them.
-#[derive(Debug, Clone)]
-pub(super) struct Entry {
-    pub(super) id: JobId,
-    pub(super) tenant: Tenant,
-}
-
-/// All that came since the process began.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Counts {
-    pub(super) total: u64,
-    pub(super) languages: BTreeMap<(u32, bool), u64>,
-    /// By days since 1970.
-    pub(super) days: BTreeMap<u64, u64>,
-}
+pub(crate) struct Shelf(Mutex<HashMap<Tenant, (Instant, Value)>>);
 
 impl Shelf {
-    /// Remembers a submission.
-    pub(super) fn put(&self, entry: Entry, flavor: Flavor, language: u32, created_ms: u64) {
-        let mut inner = self.inner();
-        inner.counts.total += 1;
-        *inner.counts.languages.entry((language, flavor == Flavor::Extra)).or_default() += 1;
-        *inner.counts.days.entry(created_ms / 86_400_000).or_default() += 1;
-        while inner.counts.days.len() > 31 {
-            inner.counts.days.pop_first();
+    pub(super) fn statistics(&self, tenant: &Tenant) -> Option<(Instant, Value)> {
+        self.answers().get(tenant).cloned()
+    }
+
+    pub(super) fn set_statistics(&self, tenant: &Tenant, at: Instant, value: Value) {
+        let mut answers = self.answers();
+        if answers.len() >= REMEMBERED && !answers.contains_key(tenant) {
+            answers.clear();
         }
-        inner.entries.push_front(entry);
-        inner.entries.truncate(MOST);
+        answers.insert(tenant.clone(), (at, value));
     }
 
-    /// Of a tenant's submissions, newest first, `take` after `skip`; and how many there are.
-    pub(super) fn page(&self, tenant: &Tenant, skip: usize, take: usize) -> (Vec<JobId>, usize) {
-        let inner = self.inner();
-        let own = || inner.entries.iter().filter(|entry| entry.tenant == *tenant);
-        (own().skip(skip).take(take).map(|entry| entry.id.clone()).collect(), own().count())
-    }
-
-    /// The newest of all tenants.
-    pub(super) fn newest(&self, most: usize) -> Vec<JobId> {
-        self.inner().entries.iter().take(most).map(|entry| entry.id.clone()).collect()
-    }
-
-    /// Takes a submission away.
-    pub(super) fn delete(&self, id: &JobId) {
-        let mut inner = self.inner();
-        inner.entries.retain(|entry| entry.id != *id);
-        if inner.deleted.insert(id.clone()) {
-            inner.deleted_order.push_back(id.clone());
-        }
-        if inner.deleted_order.len() > MOST
-            && let Some(oldest) = inner.deleted_order.pop_front()
-        {
-            inner.deleted.remove(&oldest);
-        }
-    }
-
-    /// Whether it was taken away.
-    pub(super) fn is_deleted(&self, id: &JobId) -> bool {
-        self.inner().deleted.contains(id)
-    }
-
-    pub(super) fn counts(&self) -> Counts {
-        self.inner().counts.clone()
-    }
-
-    /// What was answered to the last question for statistics, and when that was.
-    pub(super) fn statistics(&self) -> Option<(Instant, Value)> {
-        self.inner().statistics.clone()
-    }
-
-    pub(super) fn set_statistics(&self, at: Instant, value: Value) {
-        self.inner().statistics = Some((at, value));
-    }
-
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn answers(&self) -> MutexGuard<'_, HashMap<Tenant, (Instant, Value)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_read_again() {
+        let listed = listing(Flavor::Extra, 10, 3 * DAY + 5);
+        assert_eq!(listed.group, day(3));
+        let mut counted = Counted::default();
+        counted.labels.insert(listed.label, 7);
+        counted.labels.insert(Label::new("other").unwrap(), 1);
+        assert_eq!(languages(&counted), [((10, Flavor::Extra), 7)]);
     }
 }

@@ -6,6 +6,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use judge::model::Submission;
+use queue::view::Listed;
 use queue::{Job, JobId, Lane};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
@@ -16,10 +17,10 @@ use super::door::{Authorized, Reader, Submitter};
 use super::params::Params;
 use super::refusal::Refusal;
 use super::request::{self, Terms, Valid};
-use super::shelf::Entry;
+use super::statistics::unread;
 use super::status::{Manner, Outcome, Status};
 use super::view::{Fields, Kept, NotText, Shown};
-use super::{languages, order};
+use super::{languages, order, shelf};
 use crate::access::Caller;
 use crate::app::App;
 use crate::callback::Wire;
@@ -55,13 +56,12 @@ pub(super) async fn create(
     let fields = fields(&params)?;
     let base64 = params.says("base64_encoded");
     let lane = if wait { Lane::High } else { Lane::Normal };
-    let taken = take(&app, flavor, &caller, params.map(), base64, lane)?;
+    let job = take(&app, flavor, &caller, params.map(), base64, lane)?;
     app.access().charge(&caller, 1).map_err(Problem::from)?;
-    app.enqueue(std::slice::from_ref(&taken.job)).await.map_err(Problem::from)?;
+    app.enqueue(std::slice::from_ref(&job)).await.map_err(Problem::from)?;
     // Nothing of the body is needed any more, and it may be a long wait.
     drop(params);
-    let id = taken.job.id.clone();
-    taken.note(&app);
+    let id = job.id;
     app.metrics().received("judge0", 1);
     if !wait {
         return Ok((StatusCode::CREATED, axum::Json(json!({"token": id.as_str()}))).into_response());
@@ -93,7 +93,7 @@ pub(super) async fn show(
     Ok(axum::Json(shown).into_response())
 }
 
-/// `GET /submissions`: those that came to this process, as far as it remembers them.
+/// `GET /submissions`: those of the tenant that came by these routes and are kept.
 pub(super) async fn list(
     State(app): State<App>,
     Authorized(caller): Authorized,
@@ -112,7 +112,8 @@ pub(super) async fn list(
     let per_page = per_page.min(PER_PAGE.1);
     let skip = usize::try_from((page - 1).saturating_mul(per_page)).unwrap_or(usize::MAX);
     let take = usize::try_from(per_page).unwrap_or(usize::MAX);
-    let (ids, total) = app.shelf().page(&caller.tenant, skip, take);
+    let listed = app.store().listed(&caller.tenant, skip, take).await.map_err(unread)?;
+    let Listed { ids, total } = listed;
     let base64 = params.says("base64_encoded");
     let mut submissions = Vec::with_capacity(ids.len());
     for id in ids {
@@ -123,7 +124,7 @@ pub(super) async fn list(
             submissions.push(shown);
         }
     }
-    let pages = i64::try_from(total.div_ceil(take.max(1))).unwrap_or(i64::MAX);
+    let pages = i64::try_from(total.div_ceil(take.max(1) as u64)).unwrap_or(i64::MAX);
     let meta = json!({
         "current_page": page,
         "next_page": (page < pages).then(|| page + 1),
@@ -161,24 +162,8 @@ pub(super) async fn remove(
     // In base64 whatever was asked for: it is the last time that it can be had.
     let answer = shown.fields(&fields, true);
     let answer = answer.map_err(|NotText| Refusal::bad_request(ONE_NOT_TEXT))?;
-    app.shelf().delete(&id);
+    app.store().forget(&id).await.map_err(unread)?;
     Ok(axum::Json(answer).into_response())
-}
-
-/// A submission that can be put on the queue.
-pub(super) struct Taken {
-    pub(super) job: Job,
-    flavor: Flavor,
-    language: u32,
-    created_ms: u64,
-}
-
-impl Taken {
-    /// Remembers that it is on the queue.
-    pub(super) fn note(self, app: &App) {
-        let Self { job, flavor, language, created_ms } = self;
-        app.shelf().put(Entry { id: job.id, tenant: job.tenant }, flavor, language, created_ms);
-    }
 }
 
 /// Makes a job of a submission, or says what is wrong with it.
@@ -189,7 +174,7 @@ pub(super) fn take(
     params: &Map<String, Value>,
     base64: bool,
     lane: Lane,
-) -> Result<Taken, Refusal> {
+) -> Result<Job, Refusal> {
     let settings = &app.config().judge0;
     let terms = Terms { settings, offer: app.offer(), flavor, base64 };
     let valid = request::read(params, terms).map_err(|faults| Refusal::faults(&faults))?;
@@ -207,7 +192,7 @@ fn job(
     valid: Valid<'_>,
     submission: Submission,
     lane: Lane,
-) -> Result<Taken, Refusal> {
+) -> Result<Job, Refusal> {
     let language = valid.request.language_id;
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let created_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
@@ -226,7 +211,7 @@ fn job(
         callback,
     };
     let job = app.job(order, caller).map_err(Problem::from)?;
-    Ok(Taken { job, flavor, language, created_ms })
+    Ok(job.listed(shelf::listing(flavor, language, created_ms)))
 }
 
 /// What is known of a submission of this caller; `None` when it is none, or came by other routes.
@@ -236,9 +221,6 @@ pub(super) async fn look(
     caller: &Caller,
 ) -> Result<Option<(JobId, Kept, Known)>, Refusal> {
     let Ok(id) = JobId::new(token) else { return Ok(None) };
-    if app.shelf().is_deleted(&id) {
-        return Ok(None);
-    }
     let known = match app.known(&id, caller).await {
         Ok(known) => known,
         Err(intake::Error::Unknown { .. }) => return Ok(None),

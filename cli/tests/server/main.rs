@@ -5,6 +5,7 @@ mod attack;
 mod batch;
 mod callbacks;
 mod fleet;
+mod judge0;
 #[path = "../../../queue/tests/server/mod.rs"]
 #[allow(clippy::disallowed_methods, reason = "starts redis-server")]
 mod redis;

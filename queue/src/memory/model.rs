@@ -40,11 +40,26 @@ pub(crate) struct Model {
     pub(super) pending: Vec<view::Event>,
     pub(super) counts: Counts,
     pub(super) totals: view::Totals,
+    pub(super) lists_of: HashMap<Tenant, List>,
     /// Jobs with a result, by step and label.
     pub(super) tallies: BTreeMap<u64, BTreeMap<Label, u64>>,
     /// When somebody last showed that time goes on, and until when nobody is taken for dead.
     pub(super) clock: Option<Millis>,
     pub(super) grace: Millis,
+}
+
+/// What is listed of one tenant.
+#[derive(Debug, Default)]
+pub(super) struct List {
+    /// The newest last.
+    pub(super) ids: BTreeMap<u64, JobId>,
+    pub(super) places: HashMap<JobId, u64>,
+    pub(super) last: u64,
+    pub(super) labels: BTreeMap<Label, u64>,
+    /// With the time of the last one.
+    pub(super) groups: BTreeMap<Label, (u64, Millis)>,
+    /// When the last one was added.
+    pub(super) added: Millis,
 }
 
 #[derive(Debug)]
@@ -153,6 +168,7 @@ impl Model {
             pending: Vec::new(),
             counts: Counts::default(),
             totals: view::Totals::default(),
+            lists_of: HashMap::new(),
             tallies: BTreeMap::new(),
             clock: None,
             grace: 0,
@@ -371,7 +387,8 @@ impl Model {
 
     /// Adds a job unless its id is known.
     pub(super) fn add(&mut self, job: Job, about: Option<Subject>, now: Millis) -> bool {
-        let Job { id, payload, tenant, lane, cost, deadline, batch, webhook, note, keyed } = job;
+        let Job { id, payload, tenant, lane, cost, deadline, batch, webhook, note, listing, keyed } =
+            job;
         if self.jobs.contains_key(&id) {
             return false;
         }
@@ -395,6 +412,9 @@ impl Model {
         self.enter_or_leave(&State::Queued, lane.index(), record.cost, &tenant, true);
         self.totals.enqueued += 1;
         self.jobs.insert(id.clone(), record);
+        if let Some(listing) = listing {
+            self.list(&id, &tenant, listing, now);
+        }
         self.queue(&id, lane, &tenant, false, false);
         if let Some(batch) = batch {
             let record = self.batches.entry(batch.id).or_insert_with(|| BatchRecord {

@@ -54,6 +54,12 @@ impl Ledger {
             (Call::Revive(id), Reply::Revived(true)) => {
                 *self.revived.entry(id.clone()).or_default() += 1;
             }
+            // It may be handed in again, and end again.
+            (Call::Forget(id), Reply::Revived(true)) => {
+                self.accepted.remove(id);
+                self.results.remove(id);
+                *self.revived.entry(id.clone()).or_default() += 1;
+            }
             _ => {}
         }
     }

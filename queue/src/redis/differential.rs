@@ -7,7 +7,7 @@ use tokio::runtime::Runtime;
 use super::RedisStore;
 use super::address::Address;
 use super::test_server::TestServer;
-use crate::history::{Call, Op, Player, Reply, ops, settings};
+use crate::history::{Call, Op, Player, Reply, groups, ops, settings};
 use crate::memory::Model;
 use crate::store::{self, Store};
 use crate::view::{Cursor, Event};
@@ -78,6 +78,9 @@ async fn on_redis(call: &Call, store: &RedisStore) -> Result<Reply, store::Error
         Call::Cancel(target) => Reply::Cancelled(store.cancel(target).await?),
         Call::Release(who) => Reply::Count(store.release(who).await?),
         Call::Revive(id) => Reply::Revived(store.revive(id).await?),
+        Call::Forget(id) => Reply::Revived(store.forget(id).await?),
+        Call::Listed(tenant) => Reply::Listed(store.listed(tenant, 1, 5).await?),
+        Call::Counted(tenant) => Reply::Counted(store.counted(tenant, &groups()).await?),
         Call::Account(tenant, account) => {
             store.set_account(tenant, *account).await?;
             Reply::Nothing

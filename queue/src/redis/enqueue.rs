@@ -96,7 +96,8 @@ fn invocation<'a>(
     }
     invocation.arg(chunk.len());
     for job in chunk {
-        let Job { id, payload, tenant, lane, cost, deadline, batch, webhook, note, keyed } = job;
+        let Job { id, payload, tenant, lane, cost, deadline, batch, webhook, note, listing, keyed } =
+            job;
         let apart = payload.len() > INLINE;
         let inline: &[u8] = if apart { &[] } else { payload };
         let deadline = deadline.map_or(0, |deadline| millis(deadline).max(1));
@@ -112,6 +113,9 @@ fn invocation<'a>(
             }
         }
         invocation.arg(given(note.as_deref()));
+        let listing = listing.as_ref().map(|l| (l.group.as_str(), l.label.as_str()));
+        let (group, label) = listing.unwrap_or_default();
+        invocation.arg(group).arg(label);
     }
     invocation
 }

@@ -1,6 +1,6 @@
 //! The operations of the store: arguments of scripts and commands, and what their replies mean.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -17,7 +17,12 @@ use crate::store::{
     self, Beat, Cancelled, Claim, Claimed, Enqueued, Full, Reached, Registered, Settled, Store,
     Target, Verdict, check_payloads, check_results,
 };
-use crate::view::{Audit, BatchView, Cursor, Dead, Entry, JobView, Snapshot, Worker};
+use crate::view::{
+    Audit, BatchView, Counted, Cursor, Dead, Entry, JobView, Listed, Snapshot, Worker,
+};
+
+/// Jobs that one step of a list asks for.
+const EXISTS: usize = 1000;
 
 #[async_trait]
 impl Store for RedisStore {
@@ -199,6 +204,63 @@ impl Store for RedisStore {
     async fn revive(&self, id: &JobId) -> Result<bool, store::Error> {
         let mut invocation = self.scripts.revive.key(&self.prefix);
         Ok(self.call("revive", invocation.arg(id.as_str())).await?)
+    }
+
+    async fn listed(
+        &self,
+        tenant: &Tenant,
+        skip: usize,
+        most: usize,
+    ) -> Result<Listed, store::Error> {
+        let listed = self.key(&format!("i:{tenant}"));
+        let mut pipe = redis::pipe();
+        pipe.cmd("ZRANGE").arg(&listed).arg(0).arg(-1).arg("REV");
+        let (mut ids,): (Vec<String>,) = self.pipe("listed", &pipe).await?;
+        // In steps: a script that looked at all of them would hold up everybody.
+        let mut gone = Vec::new();
+        for ids in ids.chunks(EXISTS) {
+            let mut pipe = redis::pipe();
+            for id in ids {
+                pipe.cmd("EXISTS").arg(self.key(&format!("j:{id}")));
+            }
+            let there: Vec<bool> = self.pipe("listed", &pipe).await?;
+            gone.extend(
+                ids.iter().zip(there).filter(|(_, there)| !there).map(|(id, _)| id.clone()),
+            );
+        }
+        if !gone.is_empty() {
+            let mut pipe = redis::pipe();
+            pipe.cmd("ZREM").arg(&listed).arg(&gone).ignore();
+            let () = self.pipe("listed", &pipe).await?;
+            let gone: HashSet<String> = gone.into_iter().collect();
+            ids.retain(|id| !gone.contains(id));
+        }
+        let total = ids.len() as u64;
+        let ids = ids.iter().skip(skip).take(most).map(|id| JobId::internal(id)).collect();
+        Ok(Listed { ids, total })
+    }
+
+    async fn counted(&self, tenant: &Tenant, groups: &[Label]) -> Result<Counted, store::Error> {
+        let mut pipe = redis::pipe();
+        pipe.cmd("HGETALL").arg(self.key(&format!("ic:{tenant}")));
+        for group in groups {
+            pipe.cmd("GET").arg(self.key(&format!("ig:{tenant}:{group}")));
+        }
+        let mut replies: Vec<redis::Value> = self.pipe("counted", &pipe).await?;
+        let odd = |source: redis::ParsingError| Error::command("counted", source.into());
+        let rest = replies.split_off(replies.len().min(1));
+        let labels = replies.pop().unwrap_or(redis::Value::Nil);
+        let labels: Vec<(String, u64)> = redis::from_redis_value(labels).map_err(odd)?;
+        let read = |(label, count)| Ok((Label::new(label).map_err(store::Error::Name)?, count));
+        let labels = labels.into_iter().map(read).collect::<Result<_, store::Error>>()?;
+        let count = |reply| redis::from_redis_value::<Option<u64>>(reply).map_err(odd);
+        let groups = rest.into_iter().map(|reply| Ok(count(reply)?.unwrap_or(0)));
+        Ok(Counted { labels, groups: groups.collect::<Result<_, Error>>()? })
+    }
+
+    async fn forget(&self, id: &JobId) -> Result<bool, store::Error> {
+        let mut invocation = self.scripts.forget.key(&self.prefix);
+        Ok(self.call("forget", invocation.arg(id.as_str())).await?)
     }
 
     async fn tallies(&self) -> Result<BTreeMap<Label, u64>, store::Error> {

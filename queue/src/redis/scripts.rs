@@ -6,7 +6,7 @@ use redis::Script;
 use crate::job::Lane;
 use crate::memory::DEAD_LETTERS;
 use crate::settings::{Settings, millis};
-use crate::store::{TALLY_LABELS, TALLY_STEP, TALLY_STEPS};
+use crate::store::{GROUP_TTL, LISTED, TALLY_LABELS, TALLY_STEP, TALLY_STEPS};
 
 /// The server's clock. Tests put one in its place that they can set.
 pub(super) const SERVER_CLOCK: &str = include_str!("lua/now.lua");
@@ -36,6 +36,7 @@ pub(super) struct Scripts {
     pub(super) revive: Script,
     pub(super) snapshot: Script,
     pub(super) tallies: Script,
+    pub(super) forget: Script,
     pub(super) mend: Script,
     pub(super) recount: Script,
 }
@@ -59,6 +60,7 @@ impl Scripts {
             cancel: script(ALLOWED_WHEN_FULL, include_str!("lua/cancel.lua")),
             revive: script(ALLOWED_WHEN_FULL, include_str!("lua/revive.lua")),
             snapshot: script(READS, include_str!("lua/snapshot.lua")),
+            forget: script(ALLOWED_WHEN_FULL, include_str!("lua/forget.lua")),
             tallies: script(READS, include_str!("lua/tallies.lua")),
             mend: script(ALLOWED_WHEN_FULL, include_str!("lua/mend.lua")),
             recount: script(ALLOWED_WHEN_FULL, include_str!("lua/recount.lua")),
@@ -133,6 +135,8 @@ fn constants(settings: &Settings) -> String {
         ("DEAD_TTL", millis(*dead_ttl).max(1).to_string()),
         ("EVENTS", events.to_string()),
         ("DEAD_LETTERS", DEAD_LETTERS.to_string()),
+        ("LISTED", LISTED.to_string()),
+        ("GROUP_TTL", millis(GROUP_TTL).to_string()),
         ("TALLY_STEP", millis(TALLY_STEP).to_string()),
         ("TALLY_STEPS", TALLY_STEPS.to_string()),
         ("TALLY_LABELS", TALLY_LABELS.to_string()),

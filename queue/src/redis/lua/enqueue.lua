@@ -1,10 +1,10 @@
 -- ARGV: jobs in the whole call (0: not the first chunk), tenants, tenants*(name, jobs in the call),
 -- n, n*(id, tenant, lane, cost, deadline, keyed, big, payload, webhook, batch, total, batch hook,
--- note)
+-- note, group and label of a listing)
 local whole, nt = tonumber(ARGV[1]), tonumber(ARGV[2])
 local base = 3 + nt * 2
 local n = tonumber(ARGV[base])
-local W = 13
+local W = 15
 
 -- How many jobs are new, in all and of one tenant: counted only when a limit is near.
 local fresh, fresh_of
@@ -61,6 +61,19 @@ for i = 0, n - 1 do
     and call('EXISTS', P..'j:'..ARGV[b + 1]) == 0 then return { 2, 0, ARGV[b + 1] } end
 end
 
+-- A list that nobody adds to is forgotten with its results.
+local function list(id, ten, group, label)
+  local listed, counted = P..'i:'..ten, P..'ic:'..ten
+  call('ZADD', listed, I(call('INCR', P..'is')), id)
+  call('ZREMRANGEBYRANK', listed, 0, -LISTED - 1)
+  call('PEXPIRE', listed, REMEMBERED)
+  if call('HLEN', counted) < TALLY_LABELS or call('HEXISTS', counted, label) == 1 then
+    call('HINCRBY', counted, label, 1)
+  end
+  call('INCR', P..'ig:'..ten..':'..group)
+  call('PEXPIRE', P..'ig:'..ten..':'..group, GROUP_TTL)
+end
+
 local added, dups = 0, {}
 for i = 0, n - 1 do
   local b = base + i * W
@@ -90,6 +103,7 @@ for i = 0, n - 1 do
       end
     end
     call('HSET', key, unpack(f))
+    if ARGV[b + 15] ~= '' then list(id, ten, ARGV[b + 14], ARGV[b + 15]) end
     place(lane, ten, id, false, false)
     count_queued(lane, tonumber(cost), ten, 1)
     added = added + 1
