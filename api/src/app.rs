@@ -21,8 +21,8 @@ pub struct Config {
     /// The largest body of one request that is not a stream. Default 16 MiB: twice the largest
     /// payload of a job, since JSON may write a byte as two.
     pub body_limit: usize,
-    /// All bodies of requests that are in memory at the same time. Default 256 MiB. Those above
-    /// 256 KiB may have three quarters of it.
+    /// All bodies of requests that are in memory at the same time, and as much again for answers
+    /// above 256 KiB. Default 256 MiB. Bodies above 256 KiB may have three quarters of it.
     pub body_budget: usize,
     /// The largest stream of submissions. Default 1 GiB.
     pub stream_limit: usize,
@@ -91,6 +91,7 @@ struct Parts {
     access: Access,
     config: Config,
     budget: Budget,
+    answers: Budget,
     metrics: Metrics,
     shelf: judge0::Shelf,
 }
@@ -108,7 +109,7 @@ impl App {
     ) -> Self {
         let (hub, metrics) = (Arc::new(Hub::default()), Metrics::new());
         let (problems, shelf) = (None, judge0::Shelf::default());
-        let budget = Budget::new(config.body_budget);
+        let (budget, answers) = (Budget::new(config.body_budget), Budget::new(config.body_budget));
         let parts = Parts {
             store,
             hub,
@@ -118,6 +119,7 @@ impl App {
             access,
             config,
             budget,
+            answers,
             metrics,
             shelf,
         };
@@ -176,6 +178,11 @@ impl App {
 
     pub(crate) fn budget(&self) -> &Budget {
         &self.0.budget
+    }
+
+    /// The memory that large answers may take together.
+    pub(crate) fn answers(&self) -> &Budget {
+        &self.0.answers
     }
 
     pub(crate) fn shelf(&self) -> &judge0::Shelf {

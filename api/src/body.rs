@@ -28,7 +28,7 @@ pub(crate) enum Error {
     MediaType { found: String, wanted: &'static str },
     #[error("the body has more than {limit} bytes")]
     TooLarge { limit: usize },
-    #[error("too much is being sent at the moment; try again")]
+    #[error("too much is being sent or read at the moment; try again")]
     Busy,
     #[error("the body came too slowly")]
     Slow,

@@ -1,11 +1,17 @@
 //! The memory that all bodies of requests may take together. Each is bounded by itself; a hundred
 //! clients that each send a large one at the same time are bounded here.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
 
 /// Up to here a body is a small one.
-const SMALL: usize = 256 << 10;
+pub(crate) const SMALL: usize = 256 << 10;
 
 /// So many bytes for bodies that are being read or made into jobs.
 ///
@@ -68,6 +74,38 @@ impl Share {
 impl Drop for Share {
     fn drop(&mut self) {
         self.budget.used.fetch_sub(self.held, Ordering::Relaxed);
+    }
+}
+
+/// A body that holds its share for as long as any of it is in memory.
+pub(crate) struct Held {
+    body: Body,
+    _share: Share,
+}
+
+impl Held {
+    pub(crate) fn new(body: Body, share: Share) -> Self {
+        Self { body, _share: share }
+    }
+}
+
+impl http_body::Body for Held {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

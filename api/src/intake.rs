@@ -42,6 +42,8 @@ pub(crate) struct Known {
     pub(crate) attempts: u32,
     pub(crate) state: State,
     pub(crate) note: Option<bytes::Bytes>,
+    /// Bytes of its result.
+    pub(crate) size: usize,
     /// When it was judged, by the worker's clock: milliseconds since 1970.
     pub(crate) ended_ms: Option<u64>,
 }
@@ -240,7 +242,7 @@ pub(crate) fn known(id: &JobId, view: JobView) -> Result<Known, Error> {
         };
         steps.iter().map(test).collect::<Result<Vec<(u32, TestReport)>, Error>>()
     };
-    let mut ended_ms = None;
+    let (mut ended_ms, mut size) = (None, 0);
     let state = match stage {
         Stage::Queued if steps.is_empty() => State::Queued,
         Stage::Queued | Stage::Delayed => State::Retrying { tests: tests()? },
@@ -248,6 +250,7 @@ pub(crate) fn known(id: &JobId, view: JobView) -> Result<Known, Error> {
         Stage::Finished(result) => match Answer::decode(&result).map_err(broken)? {
             Answer::Refused(refusal) => State::Refused(refusal),
             Answer::Judged(judged) => {
+                size = result.len();
                 ended_ms = judged.ended_ms;
                 let mut report = judged.report;
                 if judged.tests_in_steps {
@@ -259,7 +262,7 @@ pub(crate) fn known(id: &JobId, view: JobView) -> Result<Known, Error> {
         Stage::Dead(why) => State::Failed(why),
         Stage::Cancelled => State::Cancelled,
     };
-    Ok(Known { lane, attempts, state, note, ended_ms })
+    Ok(Known { lane, attempts, state, note, size, ended_ms })
 }
 
 /// A fault by the name that the client knows its field by.

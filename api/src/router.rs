@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -12,7 +13,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::app::App;
 use crate::problem::{Kind, Problem};
-use crate::{judge0, openapi, page, v1};
+use crate::{budget, judge0, openapi, page, v1};
 
 /// The service as one router.
 pub fn router(app: App) -> Router {
@@ -28,6 +29,7 @@ pub fn router(app: App) -> Router {
         .nest("/extra-ce", judge0::routes(judge0::Flavor::Extra))
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(app.clone(), bounded))
         .layer(cors)
         .layer(middleware::from_fn_with_state(app.clone(), observe))
         .with_state(app)
@@ -66,6 +68,22 @@ async fn nowhere(uri: http::Uri) -> Problem {
 async fn wrong_method(method: Method, uri: http::Uri) -> Problem {
     let path = crate::body::cut(uri.path());
     Problem::new(Kind::Method, format!("{path} does not know the method {method}"))
+}
+
+/// Large answers have a budget together: whoever reads slowly holds one in memory.
+async fn bounded(State(app): State<App>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let size = response.body().size_hint().exact();
+    let size = size.map_or(0, |size| usize::try_from(size).unwrap_or(usize::MAX));
+    if size <= budget::SMALL {
+        return response;
+    }
+    let mut share = app.answers().share();
+    if share.grow(size).is_err() {
+        return Problem::from(crate::body::Error::Busy).into_response();
+    }
+    let (parts, body) = response.into_parts();
+    Response::from_parts(parts, Body::new(budget::Held::new(body, share)))
 }
 
 /// Measures and logs one request. What it carries is never logged: it may be source code.

@@ -17,6 +17,7 @@ mod output;
 mod problems;
 mod progress;
 mod report;
+mod results;
 mod service;
 mod source;
 mod submission;

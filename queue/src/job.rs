@@ -284,6 +284,9 @@ pub enum Outcome {
     Finished {
         /// Never looked into; at most [`Settings::result_limit`](crate::Settings::result_limit).
         result: Bytes,
+        /// What is kept in its place where there is no room for a large one; must be there when
+        /// the result is larger than [`Settings::brief_limit`](crate::Settings::brief_limit).
+        brief: Option<Bytes>,
         /// How long it really held its slot, to put the tenant's account right.
         took: Option<Duration>,
         /// What it is counted under, see [`Store::tallies`](crate::Store::tallies).
@@ -301,6 +304,6 @@ impl Outcome {
     /// There is this result, and nothing else is said of it.
     #[must_use]
     pub fn finished(result: impl Into<Bytes>) -> Self {
-        Self::Finished { result: result.into(), took: None, label: None }
+        Self::Finished { result: result.into(), brief: None, took: None, label: None }
     }
 }

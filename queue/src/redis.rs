@@ -19,6 +19,8 @@
 //! | `d`, `dl` | sorted set | delayed ids by due time; dead letters by time |
 //! | `b:BATCH`, `bj:BATCH` | hash, list | a batch's numbers; its ids |
 //! | `c`, `m` | hash | counters; layout, run id of the server, clock |
+//! | `o:ID:TOKEN` | string | a result above 64 KiB, written outside of scripts; its job's `ra` is the token |
+//! | `ol`, `os` | sorted set, string | those by when they expire; what they take together |
 //! | `i:TENANT`, `is` | sorted set, string | listed ids in the order in which they were added; the last number |
 //! | `ic:TENANT`, `ig:TENANT:GROUP` | hash, string | how many were listed, by label and by group |
 //! | `y:STEP` | hash | jobs that ended with a result in five minutes, by label |
@@ -63,6 +65,8 @@ pub use server::{Danger, Loss, Server};
 const LAYOUT: u32 = 1;
 /// Jobs that one script ends, reports on or cancels.
 const CHUNK: usize = 100;
+/// How long a large payload or result waits for the script that makes it stay.
+const ORPHAN_SECONDS: u64 = 600;
 /// How long a worker that waits for a hint waits at most; half of it at least.
 const POLL: Duration = Duration::from_millis(500);
 
@@ -330,27 +334,54 @@ impl RedisStore {
     ) -> Result<Vec<Settled>, store::Error> {
         let mut settled = Vec::with_capacity(completions.len());
         for chunk in completions.chunks(CHUNK) {
+            self.put_results(chunk).await?;
             let mut invocation = self.scripts.complete.key(&self.prefix);
             invocation.arg(jitter).arg(chunk.len());
             for Completion { held: Held { id, token }, outcome } in chunk {
                 let none: &[u8] = &[];
+                let mut size = String::new();
                 let (kind, took, label, result) = match outcome {
-                    Outcome::Finished { result, took, label } => {
+                    Outcome::Finished { result, brief, took, label } => {
                         let took = took.map(|took| millis(took).to_string());
                         let label = label.as_ref().map_or("", Label::as_str);
-                        ("f", took.unwrap_or_default(), label, result.as_ref())
+                        let inline = brief.as_ref().filter(|_| self.is_large(result));
+                        size = inline.map_or_else(String::new, |_| result.len().to_string());
+                        ("f", took.unwrap_or_default(), label, inline.unwrap_or(result).as_ref())
                     }
                     Outcome::Retry => ("r", String::new(), "", none),
                     Outcome::HandedBack => ("b", String::new(), "", none),
                     Outcome::Buried => ("x", String::new(), "", none),
                 };
                 invocation.arg(id.as_str()).arg(token.as_str()).arg(kind).arg(took);
-                invocation.arg(label).arg(result);
+                invocation.arg(label).arg(size).arg(result);
             }
             let codes = self.call("complete", &invocation).await?;
             settled.extend(wire::settled(codes));
         }
         Ok(settled)
+    }
+
+    fn is_large(&self, result: &[u8]) -> bool {
+        result.len() > self.settings.brief_limit
+    }
+
+    /// Writes large results apart, each under the token of its lease: whoever has lost the lease
+    /// overwrites nothing. A server that has no memory for one has its brief form.
+    async fn put_results(&self, chunk: &[Completion]) -> Result<(), Error> {
+        let mut pipe = redis::pipe();
+        for Completion { held: Held { id, token }, outcome } in chunk {
+            if let Outcome::Finished { result, .. } = outcome
+                && self.is_large(result)
+            {
+                let key = self.key(&format!("o:{id}:{token}"));
+                pipe.cmd("SET").arg(key).arg(result.as_ref()).arg("EX").arg(ORPHAN_SECONDS);
+            }
+        }
+        if pipe.is_empty() {
+            return Ok(());
+        }
+        let _refused: Vec<redis::Value> = self.pipe("result", pipe.ignore_errors()).await?;
+        Ok(())
     }
 
     async fn cancel_ids(&self, ids: &[String]) -> Result<Cancelled, Error> {

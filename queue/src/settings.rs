@@ -41,8 +41,15 @@ pub struct Settings {
     pub dead_ttl: Duration,
     /// The largest payload. Default 8 MiB.
     pub payload_limit: usize,
-    /// The largest result. Default 64 KiB: it is written inside a script, which blocks the server.
+    /// The largest result. Default 4 MiB: the two streams of a program that writes as much as it
+    /// may by default, and what JSON adds.
     pub result_limit: usize,
+    /// The largest result that is written inside a script, which blocks the server. Default 64 KiB;
+    /// larger ones lie apart and come with a brief form of at most this size.
+    pub brief_limit: usize,
+    /// What results above `brief_limit` may take together, by the time they are kept; where there
+    /// is no room, the brief form is kept. Default 1 GiB.
+    pub large_results: u64,
     /// Entries of the event log that are kept, about. Default 100 000.
     pub events: u64,
 }
@@ -64,7 +71,9 @@ impl Default for Settings {
             remembered: Duration::from_secs(24 * 3600),
             dead_ttl: Duration::from_secs(7 * 24 * 3600),
             payload_limit: 8 << 20,
-            result_limit: 64 << 10,
+            result_limit: 4 << 20,
+            brief_limit: 64 << 10,
+            large_results: 1 << 30,
             events: 100_000,
         }
     }

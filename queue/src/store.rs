@@ -34,14 +34,14 @@ pub enum Error {
         /// [`Settings::payload_limit`].
         limit: usize,
     },
-    /// The caller's fault: will never fit. The lease is still held.
+    /// The caller's fault: will never fit, or is large and has no brief form. The lease is still held.
     #[error("the result of job {id} has {size} bytes, {limit} are allowed")]
     ResultTooLarge {
         /// Which job.
         id: JobId,
         /// Its result.
         size: usize,
-        /// [`Settings::result_limit`].
+        /// [`Settings::result_limit`] or [`Settings::brief_limit`].
         limit: usize,
     },
     /// Another worker has registered at this place since: this one must not go on.
@@ -317,14 +317,16 @@ pub(crate) fn check_payloads(settings: &Settings, jobs: &[Job]) -> Result<(), Er
 
 /// Refuses results that will never fit.
 pub(crate) fn check_results(settings: &Settings, done: &[Completion]) -> Result<(), Error> {
-    let limit = settings.result_limit;
+    let Settings { result_limit, brief_limit, .. } = settings;
     for Completion { held, outcome } in done {
-        if let Outcome::Finished { result, .. } = outcome
-            && result.len() > limit
-        {
-            let (id, size) = (held.id.clone(), result.len());
-            return Err(Error::ResultTooLarge { id, size, limit });
-        }
+        let Outcome::Finished { result, brief, .. } = outcome else { continue };
+        let (size, limit) = match brief {
+            _ if result.len() > *result_limit => (result.len(), *result_limit),
+            _ if result.len() <= *brief_limit => continue,
+            Some(brief) if brief.len() <= *brief_limit => continue,
+            brief => (brief.as_ref().unwrap_or(result).len(), *brief_limit),
+        };
+        return Err(Error::ResultTooLarge { id: held.id.clone(), size, limit });
     }
     Ok(())
 }

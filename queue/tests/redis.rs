@@ -472,3 +472,68 @@ async fn workers_are_listed_with_what_they_say_until_they_are_gone() {
     assert_eq!(listed(9).await, ["a 0 ", "b 1 "]);
     assert_eq!(again.release().await.unwrap(), 0);
 }
+
+fn large(result: &Bytes, brief: &'static str) -> Outcome {
+    let brief = Some(Bytes::from_static(brief.as_bytes()));
+    Outcome::Finished { result: result.clone(), brief, took: None, label: None }
+}
+
+async fn result(store: &Arc<RedisStore>, id: &queue::JobId) -> Bytes {
+    match store.job(id).await.unwrap().unwrap().stage {
+        Stage::Finished(result) => result,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn large_results_lie_apart_as_long_as_they_have_room() {
+    let server = TestServer::start(&[]);
+    let settings = Settings { large_results: 5 << 20, ..Settings::default() };
+    let store = RedisStore::connect(&server.url(), "q", settings).await.unwrap();
+    let store = Arc::new(store);
+    let consumer = join(&store, "one").await;
+    let whole = Bytes::from(vec![b'x'; 2 << 20]);
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let job = job("x");
+        store.enqueue(std::slice::from_ref(&job)).await.unwrap();
+        let lease = one(&consumer).await;
+        let end = || consumer.complete((&lease).into(), large(&whole, "brief"));
+        assert_eq!((end().await.unwrap(), end().await.unwrap()), (Settled::Ok, Settled::Dup));
+        ids.push(job.id);
+    }
+    assert_eq!(result(&store, &ids[0]).await, whole);
+    assert_eq!(result(&store, &ids[1]).await, whole);
+    assert_eq!(result(&store, &ids[2]).await, "brief", "no room for a third");
+    // It is kept as long as its job.
+    let keys: Vec<String> = command(&server, &["KEYS", "jq:{q}:o:*"]).await;
+    for key in &keys {
+        let ttl: i64 = command(&server, &["TTL", key]).await;
+        assert!(ttl <= 600 || ttl > 3000, "{key} {ttl}");
+    }
+    // What is forgotten makes room.
+    assert!(store.forget(&ids[0]).await.unwrap());
+    let job = job("x");
+    store.enqueue(std::slice::from_ref(&job)).await.unwrap();
+    let lease = one(&consumer).await;
+    consumer.complete((&lease).into(), large(&whole, "brief")).await.unwrap();
+    assert_eq!(result(&store, &job.id).await, whole);
+    // One without a brief form is refused; the lease is still held.
+    store.enqueue(std::slice::from_ref(&job)).await.unwrap();
+    let refused = consumer.complete((&lease).into(), finished(whole.clone())).await;
+    assert!(matches!(refused, Err(Error::ResultTooLarge { limit: 65536, .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_server_without_memory_keeps_the_brief_form() {
+    let server = TestServer::start(&[]);
+    let store = connect(&server).await;
+    let consumer = join(&store, "one").await;
+    let job = job("x");
+    store.enqueue(std::slice::from_ref(&job)).await.unwrap();
+    let lease = one(&consumer).await;
+    let _: String = command(&server, &["CONFIG", "SET", "maxmemory", "1"]).await;
+    let whole = Bytes::from(vec![b'x'; 2 << 20]);
+    consumer.complete((&lease).into(), large(&whole, "brief")).await.unwrap();
+    assert_eq!(result(&store, &job.id).await, "brief");
+}

@@ -85,7 +85,7 @@ impl Court {
             Err(Missing::Withdrawn) => return Judged::Withdrawn,
             Err(Missing::Reason { phase, reason }) => {
                 let report = blank(&own, Judging::engine(self), reason.clone());
-                return failed(phase, reason, Answer::judged(report), work.limit);
+                return failed(phase, reason, Answer::judged(report), work.limits);
             }
         };
         match stored.submission(own) {
@@ -95,8 +95,8 @@ impl Court {
             }
             Err(error) => {
                 let refusal = Answer::Refused(Refusal { field: None, reason: error.to_string() });
-                match refusal.encode(work.limit) {
-                    Ok(result) => Judged::Done { result: result.into(), report: None },
+                match refusal.encode(work.limits.brief) {
+                    Ok(result) => Judged::Done { result: result.into(), brief: None, report: None },
                     Err(error) => {
                         let reason = chain(&error);
                         Judged::Failed { phase: Phase::Problem, reason, last: bytes::Bytes::new() }

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, error, info, info_span, warn};
 
-use crate::judging::{Judged, Judging, Phase, Watch, Work, chain};
+use crate::judging::{Judged, Judging, Limits, Phase, Watch, Work, chain};
 use crate::metrics::{Metrics, outcome_name};
 use crate::roster::Roster;
 use crate::setback::Setback;
@@ -243,8 +243,9 @@ impl Crew {
 
     fn judge(&self, lease: &Lease, cancel: &Cancel) -> Outcome {
         let began = Instant::now();
-        let limit = self.consumer.store().settings().result_limit;
-        let work = Work { payload: &lease.payload, attempt: lease.attempt, limit };
+        let settings = self.consumer.store().settings();
+        let limits = Limits { whole: settings.result_limit, brief: settings.brief_limit };
+        let work = Work { payload: &lease.payload, attempt: lease.attempt, limits };
         let judged =
             self.judging.judge(work, &Reporter { crew: self, token: &lease.token }, cancel);
         let took = began.elapsed();
@@ -257,14 +258,14 @@ impl Crew {
     fn outcome(&self, lease: &Lease, judged: Judged, took: Duration) -> Outcome {
         let took = Some(took);
         match judged {
-            Judged::Done { result, report } => {
+            Judged::Done { result, brief, report } => {
                 self.state().setback.succeeded();
                 let label = report.as_deref().and_then(label);
                 if let Some(report) = report {
                     self.metrics.judged(&report);
                     info!(verdict = %report.verdict, language = report.language, "judged");
                 }
-                Outcome::Finished { result, took, label }
+                Outcome::Finished { result, brief, took, label }
             }
             Judged::Failed { phase, reason, last } => {
                 self.metrics.failed(phase);
@@ -279,7 +280,7 @@ impl Crew {
                         Ok(Answer::Judged(judged)) => label(&judged.report),
                         _ => None,
                     };
-                    return Outcome::Finished { result: last, took, label };
+                    return Outcome::Finished { result: last, brief: None, took, label };
                 }
                 Outcome::Retry
             }

@@ -33,8 +33,17 @@ pub struct Work<'a> {
     pub payload: &'a [u8],
     /// Which attempt this is, from 1.
     pub attempt: u32,
-    /// The most bytes that a result may have.
-    pub limit: usize,
+    /// How large a result may be.
+    pub limits: Limits,
+}
+
+/// How large a result may be, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The whole one.
+    pub whole: usize,
+    /// The form that is kept where there is no room for a larger one.
+    pub brief: usize,
 }
 
 /// Is told how it goes, from the judge's threads.
@@ -53,6 +62,8 @@ pub enum Judged {
     Done {
         /// For the queue.
         result: Bytes,
+        /// For the queue, when there is no room for a large one.
+        brief: Option<Bytes>,
         /// What was measured; absent when nothing ran.
         report: Option<Box<Report>>,
     },
@@ -111,7 +122,7 @@ impl Phase {
 impl fmt::Debug for Work<'_> {
     // Not the payload: it holds source code.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { payload, attempt, limit: _ } = self;
+        let Self { payload, attempt, limits: _ } = self;
         write!(f, "Work({} bytes, attempt {attempt})", payload.len())
     }
 }
@@ -140,7 +151,7 @@ impl Judging for Judge {
             Ok(Task { submission, problem: Some(_) }) => {
                 let reason = "this worker knows no problems".to_owned();
                 let report = blank(&submission, Judging::engine(self), reason.clone());
-                failed(Phase::Problem, reason, Answer::judged(report), work.limit)
+                failed(Phase::Problem, reason, Answer::judged(report), work.limits)
             }
             Err(unread) => unread,
         }
@@ -173,16 +184,17 @@ pub(crate) fn judge(
         Ok(report) if report.verdict == Verdict::InternalError => {
             let reason = report.error.clone();
             let reason = reason.unwrap_or_else(|| "the judge gave no reason".to_owned());
-            failed(progress.phase(), reason, Answer::judged(report), work.limit)
+            failed(progress.phase(), reason, Answer::judged(report), work.limits)
         }
-        Ok(report) => done(report, work.limit),
-        Err(error) => refused(submission, error, Judging::engine(judge), work.limit),
+        Ok(report) => done(report, work.limits),
+        Err(error) => refused(submission, error, Judging::engine(judge), work.limits),
     }
 }
 
-fn done(report: Report, limit: usize) -> Judged {
-    match Answer::judged(report.clone()).ended(SystemTime::now()).encode(limit) {
-        Ok(result) => Judged::Done { result: result.into(), report: Some(Box::new(report)) },
+pub(crate) fn done(report: Report, limits: Limits) -> Judged {
+    let answer = Answer::judged(report.clone()).ended(SystemTime::now());
+    match written(&answer, limits) {
+        Ok((result, brief)) => Judged::Done { result, brief, report: Some(Box::new(report)) },
         Err(error) => {
             let reason = chain(&error);
             Judged::Failed { phase: Phase::Run, reason, last: Bytes::new() }
@@ -190,13 +202,21 @@ fn done(report: Report, limit: usize) -> Judged {
     }
 }
 
+/// An answer as a result, and its brief form when it is large.
+fn written(answer: &Answer, limits: Limits) -> Result<(Bytes, Option<Bytes>), TaskError> {
+    let Limits { whole, brief } = limits;
+    let result = answer.encode(whole)?;
+    let short = if result.len() > brief { Some(answer.encode(brief)?.into()) } else { None };
+    Ok((result.into(), short))
+}
+
 /// A submission that the judge does not take, or a machine that cannot judge it.
-fn refused(submission: &Submission, error: judge::Error, engine: &str, limit: usize) -> Judged {
+fn refused(submission: &Submission, error: judge::Error, engine: &str, limits: Limits) -> Judged {
     let reason = chain(&error);
     let refusal = |field, reason| {
         let refusal = Answer::Refused(Refusal { field, reason });
-        match refusal.encode(limit) {
-            Ok(result) => Judged::Done { result: result.into(), report: None },
+        match refusal.encode(limits.brief) {
+            Ok(result) => Judged::Done { result: result.into(), brief: None, report: None },
             Err(error) => {
                 let reason = chain(&error);
                 Judged::Failed { phase: Phase::Prepare, reason, last: Bytes::new() }
@@ -205,7 +225,7 @@ fn refused(submission: &Submission, error: judge::Error, engine: &str, limit: us
     };
     let ours = |phase| {
         let answer = Answer::judged(blank(submission, engine, reason.clone()));
-        failed(phase, reason.clone(), answer, limit)
+        failed(phase, reason.clone(), answer, limits)
     };
     match error {
         judge::Error::Invalid(Invalid { field, reason }) => match *reason {
@@ -218,9 +238,11 @@ fn refused(submission: &Submission, error: judge::Error, engine: &str, limit: us
     }
 }
 
-pub(crate) fn failed(phase: Phase, reason: String, last: Answer, limit: usize) -> Judged {
+pub(crate) fn failed(phase: Phase, reason: String, last: Answer, limits: Limits) -> Judged {
     // A report of ours has no number that is none; without bytes the job ends as a dead letter.
-    let last = last.ended(SystemTime::now()).encode(limit).map(Bytes::from).unwrap_or_default();
+    // What is said of our failing is never large.
+    let last = last.ended(SystemTime::now()).encode(limits.brief);
+    let last = last.map(Bytes::from).unwrap_or_default();
     Judged::Failed { phase, reason, last }
 }
 

@@ -21,6 +21,6 @@ mod watch;
 
 pub use court::{Court, Unpacked};
 pub use embedded::{Embedded, embedded};
-pub use judging::{Judged, Judging, Phase, Watch, Work};
+pub use judging::{Judged, Judging, Limits, Phase, Watch, Work};
 pub use run::{Config, Error, run};
 pub use stub::Stub;

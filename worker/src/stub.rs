@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use judge::model::{Answer, Report, Submission, Task, Verdict};
+use judge::model::{Blob, Report, Submission, Task, TestReport, TestTimes, Verdict};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sandbox::Cancel;
 
-use crate::judging::{Judged, Judging, Phase, Watch, Work, blank};
+use crate::judging::{self, Judged, Judging, Limits, Phase, Watch, Work, blank};
 
 /// How long it sleeps in one go.
 const SLICE: Duration = Duration::from_millis(50);
@@ -31,6 +31,8 @@ struct Script {
     /// Attempts that fail.
     fail: u32,
     echo: String,
+    /// Bytes that its only test prints.
+    print: usize,
 }
 
 impl Judging for Stub {
@@ -57,14 +59,14 @@ impl Judging for Stub {
         let judged = play(&script, work, watch, cancel);
         self.busy.fetch_sub(1, Ordering::Relaxed);
         match (judged, submission) {
-            (Judged::Done { .. }, Some(submission)) => done(&submission, &script.echo, work.limit),
+            (Judged::Done { .. }, Some(submission)) => done(&submission, &script, work.limits),
             (judged, _) => judged,
         }
     }
 }
 
 fn play(script: &Script, work: Work<'_>, watch: &dyn Watch, cancel: &Cancel) -> Judged {
-    let Script { sleep, steps, fail, echo } = script;
+    let Script { sleep, steps, fail, echo, print: _ } = script;
     for step in 0..=*steps {
         if !rest(*sleep / (steps + 1), cancel) {
             return Judged::Withdrawn;
@@ -78,7 +80,7 @@ fn play(script: &Script, work: Work<'_>, watch: &dyn Watch, cancel: &Cancel) -> 
         let reason = "the script says so".to_owned();
         return Judged::Failed { phase: Phase::Run, reason, last: "IE".into() };
     }
-    Judged::Done { result, report: None }
+    Judged::Done { result, brief: None, report: None }
 }
 
 /// Sleeps; false when withdrawn.
@@ -103,14 +105,34 @@ fn program(submission: &Submission) -> Option<Script> {
     parse(&submission.files.first()?.contents.read().ok()?)
 }
 
-/// A report without tests, all well, with what was to be said.
-fn done(submission: &Submission, echo: &str, limit: usize) -> Judged {
-    let toolchain = echo.to_owned();
+/// A report without tests, all well, with what was to be said; or with one test that printed much.
+fn done(submission: &Submission, script: &Script, limits: Limits) -> Judged {
+    let Script { echo: toolchain, print, .. } = script;
     let blank = blank(submission, "stub", String::new());
-    let report = Report { verdict: Verdict::Accepted, toolchain, error: None, ..blank };
-    match Answer::judged(report.clone()).encode(limit) {
-        Ok(result) => Judged::Done { result: result.into(), report: Some(Box::new(report)) },
-        Err(error) => Judged::Unreadable { reason: error.to_string() },
+    let toolchain = toolchain.clone();
+    let mut report = Report { verdict: Verdict::Accepted, toolchain, error: None, ..blank };
+    report.tests.extend((*print > 0).then(|| printed(*print)));
+    judging::done(report, limits)
+}
+
+fn printed(bytes: usize) -> TestReport {
+    TestReport {
+        name: "1".to_owned(),
+        verdict: Verdict::Accepted,
+        score: None,
+        cpu_ms: 0.0,
+        wall_ms: 0.0,
+        memory_bytes: 0,
+        exit_code: Some(0),
+        signal: None,
+        status: None,
+        message: None,
+        team_message: None,
+        stdout: Blob::from("x".repeat(bytes).as_str()),
+        stdout_truncated: false,
+        stderr: Blob::from(""),
+        stderr_truncated: false,
+        times: TestTimes::default(),
     }
 }
 
@@ -125,6 +147,7 @@ fn parse(payload: &[u8]) -> Option<Script> {
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 script.echo = now.as_nanos().to_string();
             }
+            ("print", n) => script.print = n.parse().ok()?,
             ("echo", text) => text.clone_into(&mut script.echo),
             _ => return None,
         }

@@ -3,7 +3,7 @@
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use futures_util::future::try_join_all;
+use futures_util::stream::{self, StreamExt as _};
 use queue::{Job, Lane};
 use serde_json::{Value, json};
 
@@ -14,7 +14,12 @@ use super::refusal::Refusal;
 use super::submissions::{self, SOME_NOT_TEXT, look, shown};
 use super::view::NotText;
 use crate::app::App;
+use crate::body;
+use crate::budget::Full;
 use crate::problem::Problem;
+
+/// Submissions that are read at the same time.
+const AT_ONCE: usize = 32;
 
 /// `POST /submissions/batch`
 pub(super) async fn create(
@@ -78,8 +83,18 @@ pub(super) async fn show(
     };
     check_size(&app, tokens.len())?;
     let base64 = params.says("base64_encoded");
-    // Side by side: over one connection that is one round trip.
-    let looked = try_join_all(tokens.iter().map(|token| look(&app, token, &caller))).await?;
+    // Side by side, which is few round trips over one connection; some at a time, since results
+    // may be large.
+    let looks: Vec<_> = tokens.iter().map(|token| look(&app, token, &caller)).collect();
+    let mut looks = stream::iter(looks).buffered(AT_ONCE);
+    let (mut share, mut size) = (app.answers().share(), 0);
+    let mut looked = Vec::with_capacity(tokens.len());
+    while let Some(one) = looks.next().await {
+        let one = one?;
+        size += one.as_ref().map_or(0, |(_, _, known)| known.size);
+        share.grow(size).map_err(|Full| Problem::from(body::Error::Busy))?;
+        looked.push(one);
+    }
     let one = |looked| match looked {
         None => Ok(Value::Null),
         Some((id, kept, known)) => {

@@ -23,6 +23,8 @@ use super::view::{Fields, Kept, NotText, Shown};
 use super::{languages, order, shelf};
 use crate::access::Caller;
 use crate::app::App;
+use crate::body;
+use crate::budget::Full;
 use crate::callback::Wire;
 use crate::intake::{self, Known};
 use crate::problem::{Kind, Problem};
@@ -116,9 +118,12 @@ pub(super) async fn list(
     let Listed { ids, total } = listed;
     let base64 = params.says("base64_encoded");
     let mut submissions = Vec::with_capacity(ids.len());
+    let (mut share, mut size) = (app.answers().share(), 0);
     for id in ids {
         // One that the queue has forgotten is not there any more.
         if let Some((id, kept, known)) = look(&app, id.as_str(), &caller).await? {
+            size += known.size;
+            share.grow(size).map_err(|Full| Problem::from(body::Error::Busy))?;
             let shown = shown(&app, &id, &kept, &known).fields(&fields, base64);
             let shown = shown.map_err(|NotText| Refusal::bad_request(SOME_NOT_TEXT))?;
             submissions.push(shown);

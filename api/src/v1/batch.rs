@@ -31,6 +31,8 @@ const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
 /// Lines that may wait for the connection.
 const OUT: usize = 16;
+/// A line above this waits alone.
+const LARGE: usize = 256 << 10;
 /// Jobs that are put on the queue at once, when there is room.
 const CHUNK: usize = 100;
 /// How long a stream waits for room on the queue.
@@ -119,6 +121,8 @@ struct Batch {
     ready: VecDeque<JobId>,
     /// Lines that are due.
     due: VecDeque<Bytes>,
+    /// Whether the last line was a large one.
+    large: bool,
     out: mpsc::Sender<Bytes>,
 }
 
@@ -173,6 +177,7 @@ impl Batch {
             pending: HashMap::new(),
             ready: VecDeque::new(),
             due: VecDeque::new(),
+            large: false,
             out,
         }
     }
@@ -221,6 +226,7 @@ impl Batch {
                         self.look().await;
                     }
                     if let Some(line) = self.due.pop_front() {
+                        self.large = line.len() > LARGE;
                         // There was room a moment ago, and nobody else writes.
                         drop(self.out.try_send(line));
                     }
@@ -263,7 +269,7 @@ impl Batch {
             () = self.out.closed() => Turn::Gone,
             () = at(again.or_else(|| (!waits).then(Instant::now))) => Turn::Offer,
             piece = read => Turn::Read(piece),
-            () = room(&self.out), if writable => Turn::Write,
+            () = room(&self.out, self.large), if writable => Turn::Write,
             () = at(end) => Turn::End,
             id = self.ends.next(), if !self.pending.is_empty() => Turn::Over(id),
         }
@@ -431,7 +437,7 @@ async fn at(time: Option<Instant>) {
     }
 }
 
-/// When there is room for a line.
-async fn room(out: &mpsc::Sender<Bytes>) {
-    drop(out.reserve().await);
+/// When there is room for a line: after a large one, when nothing waits any more.
+async fn room(out: &mpsc::Sender<Bytes>, large: bool) {
+    drop(out.reserve_many(if large { OUT } else { 1 }).await);
 }

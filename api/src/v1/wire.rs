@@ -263,7 +263,7 @@ impl View {
     }
 
     pub(crate) fn of(id: &JobId, known: Known) -> Self {
-        let Known { lane, attempts, state, note, ended_ms: _ } = known;
+        let Known { lane, attempts, state, note, size: _, ended_ms: _ } = known;
         let note = note.and_then(|note| serde_json::from_slice::<Note>(&note).ok());
         let partial = |tests: Vec<(u32, TestReport)>| {
             tests.into_iter().map(|(index, report)| Partial { index, report }).collect()

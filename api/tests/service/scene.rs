@@ -180,7 +180,7 @@ async fn work(store: Arc<dyn Store>) {
                 Answer::judged(report).ended(SystemTime::now())
             };
             let result = answer.encode(64 << 10).unwrap().into();
-            let outcome = Outcome::Finished { result, took: None, label };
+            let outcome = Outcome::Finished { result, brief: None, took: None, label };
             consumer.complete(held, outcome).await.unwrap();
         }
     }

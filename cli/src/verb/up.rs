@@ -18,12 +18,10 @@ use crate::exit::{self, Exit, Failure};
 use crate::logs::{LogArgs, Usual};
 use crate::output::{self, Voice};
 use crate::problems::{self, ProblemArgs};
+use crate::results::ResultArgs;
 use crate::service::{self, ServiceArgs};
 use crate::units;
 
-/// The largest result. More than over Redis, where a large one would hold everybody up: what a
-/// program of Judge0 may write by default is answered whole.
-const RESULT: usize = 2 << 20;
 /// How long requests and runs may go on after Ctrl-C: what they would leave ends with the process.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -51,6 +49,8 @@ pub(crate) struct Args {
           default_value = "4GiB", value_parser = units::bytes)]
     problem_cache: Bytes,
     #[command(flatten)]
+    results: ResultArgs,
+    #[command(flatten)]
     machine: Machine,
     #[command(flatten)]
     logs: LogArgs,
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args, voice: Voice) -> Result<Exit, Failure> {
     let shelf = || -> Result<Option<Shelf>, Failure> {
         args.problems.shelf(None, Some(Address::Folder(cache_dir.join("problem-store"))))
     };
-    let settings = queue::Settings { result_limit: RESULT, ..args.service.settings() };
+    let settings = args.results.over(args.service.settings());
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new(settings));
     let runtime = service::runtime()?;
     let served = runtime.block_on(async {

@@ -18,6 +18,7 @@ use crate::link::{self, QueueArgs};
 use crate::logs::{LogArgs, Usual};
 use crate::output::Voice;
 use crate::problems::{self, ProblemArgs};
+use crate::results::ResultArgs;
 use crate::units;
 
 /// Judge what is in the shared queue, until told to stop
@@ -81,6 +82,8 @@ pub(crate) struct Args {
           default_value = "4GiB", value_parser = units::bytes)]
     problem_cache: Bytes,
     #[command(flatten)]
+    results: ResultArgs,
+    #[command(flatten)]
     machine: Machine,
     #[command(flatten)]
     logs: LogArgs,
@@ -128,6 +131,7 @@ fn config(args: Args, address: Address, why: String) -> Result<worker::Config, F
         queue: _,
         problems: _,
         problem_cache: _,
+        results,
         machine,
         logs: _,
     } = args;
@@ -135,7 +139,7 @@ fn config(args: Args, address: Address, why: String) -> Result<worker::Config, F
     let place = Place::new(place).context("--place").map_err(Failure::usage)?;
     let fixed = machine.slots.map(std::num::NonZeroUsize::get);
     let policy = Policy { fixed, file: None, allocatable: node_cpu, memory_per_slot };
-    let mut settings = Settings::default();
+    let mut settings = results.over(Settings::default());
     settings.lease = lease.unwrap_or(settings.lease);
     settings.crashes = crashes.unwrap_or(settings.crashes);
     Ok(worker::Config { address, place, listen, policy, slots_file, grace, settings, why })

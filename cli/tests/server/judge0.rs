@@ -64,3 +64,18 @@ fn each_server_lists_counts_and_deletes_what_came_to_any() {
         assert_eq!(counts["statuses"][0]["count"], 5, "{counts}");
     }
 }
+
+#[test]
+fn what_a_program_prints_is_answered_whole_over_redis() {
+    const PRINTED: usize = 1 << 20;
+    let redis = TestServer::start(&[]);
+    let server = Service::start(&redis, &[]);
+    let _worker = Stub::start(&redis);
+    let body = json!({"language_id": 71, "source_code": format!("ms=1 print={PRINTED}")});
+    let (status, answer) = server.ask("POST /submissions?wait=true", &body);
+    assert_eq!(status, 201);
+    assert_eq!(answer["stdout"].as_str().map(str::len), Some(PRINTED));
+    let token = answer["token"].as_str().unwrap();
+    let (_, again) = server.ask(&format!("GET /submissions/{token}"), &Value::Null);
+    assert_eq!(again["stdout"], answer["stdout"]);
+}

@@ -2,6 +2,8 @@
 
 use std::cmp::Reverse;
 
+use bytes::Bytes;
+
 use crate::id::{Incarnation, JobId, Token};
 use crate::job::{Completion, Held, Lane, Lease, Outcome, Step};
 use crate::memory::model::{Hold, Model, Worker};
@@ -207,10 +209,11 @@ impl Model {
         let Completion { held: Held { id, token }, outcome } = completion;
         let token = token.clone();
         let answer = match outcome {
-            Outcome::Finished { result, took, label } => {
+            Outcome::Finished { result, brief, took, label } => {
                 let answer = self.apply(id, Event::Finish(token), now);
                 if answer == Answer::Applied {
-                    self.write_result(id, result.clone(), took.map(millis));
+                    let kept = self.kept(result, brief.as_ref());
+                    self.write_result(id, kept, took.map(millis));
                     label.iter().for_each(|label| self.tally(label.clone(), now));
                 }
                 answer
@@ -237,7 +240,21 @@ impl Model {
         }
     }
 
-    fn write_result(&mut self, id: &JobId, result: bytes::Bytes, took: Option<Millis>) {
+    /// A large result as long as all of them together have room, else its brief form.
+    fn kept(&mut self, result: &Bytes, brief: Option<&Bytes>) -> Bytes {
+        let size = self.large(result);
+        match brief {
+            Some(brief) if size > 0 && self.large_results + size > self.settings.large_results => {
+                brief.clone()
+            }
+            _ => {
+                self.large_results += size;
+                result.clone()
+            }
+        }
+    }
+
+    fn write_result(&mut self, id: &JobId, result: Bytes, took: Option<Millis>) {
         let Some(record) = self.jobs.get_mut(id) else { return };
         record.result = result;
         if let Some(took) = took {

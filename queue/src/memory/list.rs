@@ -88,7 +88,7 @@ impl Model {
         {
             list.ids.remove(&place);
         }
-        self.jobs.remove(id);
+        self.remove(id);
         true
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct Model {
     pub(super) pending: Vec<view::Event>,
     pub(super) counts: Counts,
     pub(super) totals: view::Totals,
+    /// What results above [`Settings::brief_limit`] take together.
+    pub(super) large_results: u64,
     pub(super) lists_of: HashMap<Tenant, List>,
     /// Jobs with a result, by step and label.
     pub(super) tallies: BTreeMap<u64, BTreeMap<Label, u64>>,
@@ -168,6 +170,7 @@ impl Model {
             pending: Vec::new(),
             counts: Counts::default(),
             totals: view::Totals::default(),
+            large_results: 0,
             lists_of: HashMap::new(),
             tallies: BTreeMap::new(),
             clock: None,
@@ -441,13 +444,24 @@ impl Model {
         self.dead.retain(|(_, dead)| dead != id);
     }
 
+    /// What a result counts for among the large ones.
+    pub(super) fn large(&self, result: &Bytes) -> u64 {
+        if result.len() > self.settings.brief_limit { result.len() as u64 } else { 0 }
+    }
+
+    /// Drops a record.
+    pub(super) fn remove(&mut self, id: &JobId) {
+        let Some(record) = self.jobs.remove(id) else { return };
+        self.large_results -= self.large(&record.result);
+    }
+
     /// Forgets records whose time is over.
     pub(super) fn purge(&mut self, now: Millis) {
         while let Some((at, _)) = self.expiry.first()
             && *at <= now
         {
             if let Some((_, id)) = self.expiry.pop_first() {
-                self.jobs.remove(&id);
+                self.remove(&id);
             }
         }
         while let Some((at, _)) = self.batch_expiry.first()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, RedisStore, wire};
+use super::{Error, ORPHAN_SECONDS, RedisStore, wire};
 use crate::id::JobId;
 use crate::job::{Batch, Job};
 use crate::memory::RETRY_AFTER;
@@ -14,8 +14,6 @@ const INLINE: usize = 4096;
 /// The most that one script adds: it holds up everybody while it runs.
 const CHUNK_JOBS: usize = 100;
 const CHUNK_BYTES: usize = 1 << 20;
-/// How long a large payload waits for its job. The script that adds the job makes it stay.
-const ORPHAN_SECONDS: u64 = 600;
 
 pub(super) async fn run(store: &RedisStore, jobs: &[Job]) -> Result<Enqueued, Error> {
     let (mut added, mut duplicates) = (0, Vec::new());

@@ -155,10 +155,20 @@ impl Store for RedisStore {
 
     async fn job(&self, id: &JobId) -> Result<Option<JobView>, store::Error> {
         let mut pipe = redis::pipe();
-        let fields = ["s", "l", "t", "a", "lo", "r", "w", "nt"];
+        let fields = ["s", "l", "t", "a", "lo", "r", "w", "nt", "ra"];
         pipe.cmd("HMGET").arg(self.key(&format!("j:{id}"))).arg(&fields);
         pipe.cmd("HGETALL").arg(self.key(&format!("x:{id}")));
-        let (fields, steps) = self.pipe("job", &pipe).await?;
+        let (mut fields, steps): (Vec<Option<Vec<u8>>>, _) = self.pipe("job", &pipe).await?;
+        let apart = fields.pop().flatten();
+        if let Some(token) = apart {
+            let token = String::from_utf8_lossy(&token);
+            let mut pipe = redis::pipe();
+            pipe.cmd("GET").arg(self.key(&format!("o:{id}:{token}")));
+            let (result,): (Option<Vec<u8>>,) = self.pipe("result", &pipe).await?;
+            // Expired between the two, or thrown away by a server that evicts keys.
+            let Some(result) = result else { return Ok(None) };
+            fields[5] = Some(result);
+        }
         wire::job_view(fields, steps)
     }
 

@@ -116,6 +116,8 @@ fn constants(settings: &Settings) -> String {
         dead_ttl,
         payload_limit: _,
         result_limit: _,
+        brief_limit: _,
+        large_results,
         events,
     } = settings;
     let limit = |limit: &Option<u64>| limit.map_or("-1".to_owned(), |n| n.to_string());
@@ -135,6 +137,7 @@ fn constants(settings: &Settings) -> String {
         ("DEAD_TTL", millis(*dead_ttl).max(1).to_string()),
         ("EVENTS", events.to_string()),
         ("DEAD_LETTERS", DEAD_LETTERS.to_string()),
+        ("LARGE_RESULTS", large_results.min(&(1 << 50)).to_string()),
         ("LISTED", LISTED.to_string()),
         ("GROUP_TTL", millis(GROUP_TTL).to_string()),
         ("TALLY_STEP", millis(TALLY_STEP).to_string()),

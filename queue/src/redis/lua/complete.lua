@@ -1,4 +1,5 @@
--- ARGV: jitter, n, n*(id, token, kind, took, label, result); kind: f(inal), r(etry), b(ack), x (dead)
+-- ARGV: jitter, n, n*(id, token, kind, took, label, size, result); size: the whole result lies apart,
+-- and result is its brief form; kind: f(inal), r(etry), b(ack), x (dead)
 local jitter, n = tonumber(ARGV[1]), tonumber(ARGV[2])
 local out, weights = {}, {}
 local function weight(ten)
@@ -12,15 +13,29 @@ local function tally(label)
   call('HINCRBY', tallied, label, 1)
   call('PEXPIRE', tallied, TALLY_STEP * (TALLY_STEPS + 1))
 end
+-- Whether a large result is there and may stay: all of them together are bounded. What has expired
+-- is taken from the sum first.
+local function room(id, tok, size)
+  if call('EXISTS', P..'o:'..id..':'..tok) == 0 then return false end
+  for _, old in ipairs(call('ZRANGEBYSCORE', P..'ol', '-inf', snow, 'LIMIT', 0, 64)) do
+    large_gone(old)
+  end
+  if tonumber(call('GET', P..'os') or '0') + size > LARGE_RESULTS then return false end
+  call('INCRBY', P..'os', I(call('STRLEN', P..'o:'..id..':'..tok)))
+  return true
+end
 for i = 0, n - 1 do
-  local b = 2 + i * 6
+  local b = 2 + i * 7
   local id, tok, kind, took = ARGV[b + 1], ARGV[b + 2], ARGV[b + 3], ARGV[b + 4]
   local j = get(id)
   if j.s == 'l' and j.o == tok then
     out[i + 1] = 1
     if kind == 'f' then
       unhold(j)
-      call('HSET', j.key, 's', 'f', 'r', ARGV[b + 6], 'p', '')
+      if ARGV[b + 6] ~= '' and room(id, tok, tonumber(ARGV[b + 6])) then
+        call('HSET', j.key, 's', 'f', 'ra', tok, 'p', '')
+        j.ra = tok
+      else call('HSET', j.key, 's', 'f', 'r', ARGV[b + 7], 'p', '') end
       ended(j, 'f')
       if ARGV[b + 5] ~= '' then tally(ARGV[b + 5]) end
       if took ~= '' then

@@ -128,6 +128,13 @@ local function count_in_batch(id, finished)
   if v[5] then errand(id..'.done', v[4], v[5], 'b'..id) end
 end
 
+-- A large result is not there any more; what: its entry in ol, SIZE:ID:TOKEN.
+local function large_gone(what)
+  if call('ZREM', P..'ol', what) == 1 then
+    call('DECRBY', P..'os', string.match(what, '^%d+'))
+  end
+end
+
 -- A job has ended; its state is written already. kind: f(inal), x (dead), c(ancelled).
 local function ended(j, kind)
   local ttl = kind == 'x' and DEAD_TTL or RESULT_TTL
@@ -136,6 +143,11 @@ local function ended(j, kind)
   if j.ck then call('PEXPIRE', P..'x:'..j.id, ttl) end
   if j.g then
     if kind == 'x' then call('PEXPIRE', P..'p:'..j.id, ttl) else call('UNLINK', P..'p:'..j.id) end
+  end
+  if j.ra then
+    local key = j.id..':'..j.ra
+    call('PEXPIRE', P..'o:'..key, ttl)
+    call('ZADD', P..'ol', I(now + ttl), I(call('STRLEN', P..'o:'..key))..':'..key)
   end
   count(kind, 1)
   event(kind, j.id)
