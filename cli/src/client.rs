@@ -1,5 +1,6 @@
 //! Talking to a server: where it is, who asks, and what its answers mean.
 
+mod again;
 mod base;
 mod connection;
 mod sse;
@@ -10,11 +11,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, USER_AGENT};
 use hyper::{Method, Request, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
+pub(crate) use self::again::insist;
 pub(crate) use self::base::Base;
 use self::connection::Connection;
 pub(crate) use self::sse::Event;
@@ -24,9 +26,11 @@ use crate::exit::Failure;
 
 /// How long an answer may take. Nothing here asks the server to hold one back.
 const ANSWER: Duration = Duration::from_secs(30);
+/// How long a problem may take to be handed in and looked through.
+const UPLOAD: Duration = Duration::from_secs(600);
 /// How long a stream of events may be silent: three of the signs of life that a server sends.
 const SILENCE: Duration = Duration::from_secs(45);
-/// The largest answer: far above a report's 64 KiB, and below what would hurt this machine.
+/// The largest answer: far above a report's 4 MiB, and below what would hurt this machine.
 const MOST: usize = 64 << 20;
 
 /// The server.
@@ -117,6 +121,8 @@ pub(crate) enum Error {
         server: Base,
         /// What it answered.
         status: StatusCode,
+        /// When it may be worth another try, if it says so.
+        after: Option<Duration>,
     },
     /// The server says what is wrong.
     #[error("{server}: {problem}{}", problem.cure())]
@@ -140,6 +146,15 @@ impl Error {
             Self::Foreign { status, .. } => status.is_server_error(),
             Self::Refused { problem, .. } => problem.may_pass(),
             Self::Token | Self::Roots { .. } => false,
+        }
+    }
+
+    /// When another try may succeed, if the server says so.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Foreign { after, .. } => *after,
+            Self::Refused { problem, .. } => problem.retry_after(),
+            _ => None,
         }
     }
 }
@@ -180,16 +195,24 @@ impl Client {
 
     /// What is at `path`.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
-        self.ask(Method::GET, path, Bytes::new()).await
+        let request = self.request(Method::GET, path, Bytes::new());
+        self.answer(self.send(request, ANSWER).await?).await
     }
 
-    /// Hands in JSON at `path`.
-    pub(crate) async fn post<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        json: Vec<u8>,
-    ) -> Result<T, Error> {
-        self.ask(Method::POST, path, json.into()).await
+    /// Hands in a submission. Sent again under the same key, it is not judged again.
+    pub(crate) async fn submit(&self, json: Bytes, key: &str) -> Result<wire::View, Error> {
+        let mut request = self.request(Method::POST, "/v1/submissions", json);
+        let key = HeaderValue::try_from(key).expect("keys are visible ASCII");
+        request.headers_mut().insert("idempotency-key", key);
+        self.answer(self.send(request, ANSWER).await?).await
+    }
+
+    /// Hands in the zip of a problem.
+    pub(crate) async fn shelve(&self, zip: Bytes) -> Result<wire::Shelved, Error> {
+        let mut request = self.request(Method::POST, "/v1/problems", zip);
+        let kind = HeaderValue::from_static("application/zip");
+        request.headers_mut().insert(CONTENT_TYPE, kind);
+        self.answer(self.send(request, UPLOAD).await?).await
     }
 
     /// The events of a submission after `last`; `None` when all of them are told.
@@ -205,7 +228,7 @@ impl Client {
         if let Some(Ok(last)) = last.map(HeaderValue::from_str) {
             headers.insert("last-event-id", last);
         }
-        let response = self.send(request).await?;
+        let response = self.send(request, ANSWER).await?;
         match response.status() {
             StatusCode::NO_CONTENT => Ok(None),
             StatusCode::OK => {
@@ -216,20 +239,17 @@ impl Client {
         }
     }
 
-    async fn ask<T: DeserializeOwned>(
-        &self,
-        method: Method,
-        path: &str,
-        body: Bytes,
-    ) -> Result<T, Error> {
-        let response = self.send(self.request(method, path, body)).await?;
+    async fn answer<T: DeserializeOwned>(&self, response: Response<Incoming>) -> Result<T, Error> {
         let status = response.status();
         if !status.is_success() {
             return Err(self.refused(response).await);
         }
         let body = self.read(response).await?;
-        serde_json::from_slice(&body)
-            .map_err(|_| Error::Foreign { server: self.base.clone(), status })
+        serde_json::from_slice(&body).map_err(|_| Error::Foreign {
+            server: self.base.clone(),
+            status,
+            after: None,
+        })
     }
 
     fn request(&self, method: Method, path: &str, body: Bytes) -> Request<connection::Body> {
@@ -246,10 +266,14 @@ impl Client {
         request
     }
 
-    async fn send(&self, request: Request<connection::Body>) -> Result<Response<Incoming>, Error> {
+    async fn send(
+        &self,
+        request: Request<connection::Body>,
+        within: Duration,
+    ) -> Result<Response<Incoming>, Error> {
         let server = || self.base.clone();
-        match timeout(ANSWER, self.connection.send(request)).await {
-            Err(_) => Err(Error::Silent { server: server(), after: ANSWER }),
+        match timeout(within, self.connection.send(request)).await {
+            Err(_) => Err(Error::Silent { server: server(), after: within }),
             Ok(Ok(response)) => Ok(response),
             Ok(Err(source)) if source.is_connect() => {
                 Err(Error::Unreachable { server: server(), source })
@@ -271,13 +295,15 @@ impl Client {
     /// Why there is no answer.
     async fn refused(&self, response: Response<Incoming>) -> Error {
         let (server, status) = (self.base.clone(), response.status());
+        let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let after = after.and_then(|text| text.parse().ok()).map(Duration::from_secs);
         let body = match self.read(response).await {
             Ok(body) => body,
             Err(error) => return error,
         };
         match serde_json::from_slice::<Problem>(&body) {
             Ok(problem) if problem.is_ours() => Error::Refused { server, problem },
-            _ => Error::Foreign { server, status },
+            _ => Error::Foreign { server, status, after },
         }
     }
 }

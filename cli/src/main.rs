@@ -14,6 +14,7 @@ mod limits;
 mod link;
 mod logs;
 mod output;
+mod package;
 mod problems;
 mod progress;
 mod report;

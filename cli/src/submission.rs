@@ -1,6 +1,6 @@
 //! What is judged: the same flags for this machine and for a server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use judge::model::{Checker, Extras, LimitsSpec, SourceFile, StopRule, Submission};
 use judge::problem::Problem;
@@ -44,7 +44,32 @@ enum Stop {
     FirstFailure,
 }
 
+/// What the caller alone says of a submission to a problem that the server has.
+#[derive(Debug)]
+pub(crate) struct Own {
+    pub(crate) files: Vec<SourceFile>,
+    pub(crate) entry: Option<String>,
+    pub(crate) limits: LimitsSpec,
+    pub(crate) stop: StopRule,
+}
+
 impl SubmissionArgs {
+    /// The package that it is submitted to.
+    pub(crate) fn package(&self) -> Option<&Path> {
+        self.problem.as_deref()
+    }
+
+    /// What is not the package's.
+    pub(crate) fn own(&self) -> Result<Own, Failure> {
+        let files = source::files(&self.source).map_err(Failure::usage)?;
+        let limits = self.limits.over(LimitsSpec::default()).map_err(Failure::usage)?;
+        let stop = match self.stop {
+            Some(Stop::FirstFailure) => StopRule::FirstFailure,
+            None => StopRule::RunAll,
+        };
+        Ok(Own { files, entry: self.entry.clone(), limits, stop })
+    }
+
     /// Reads what they name; `language` tells what the judge knows the language by.
     pub(crate) fn prepare(
         &self,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use judge::model::{Refusal, Report};
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,13 @@ pub(crate) enum Status {
     Failed,
     /// Called off.
     Cancelled,
+}
+
+/// A problem that a server keeps.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Shelved {
+    /// What submissions name it by.
+    pub(crate) problem: String,
 }
 
 /// An event that says where a submission is.
@@ -120,6 +128,16 @@ impl Problem {
     /// Whether evalX itself failed.
     pub(crate) fn is_of_the_judge(&self) -> bool {
         self.name() == "internal"
+    }
+
+    /// Whether the server keeps no such thing for this caller.
+    pub(crate) fn is_not_for_us(&self) -> bool {
+        matches!(self.name(), "forbidden" | "not-found")
+    }
+
+    /// When another try may succeed.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.retry_after.map(Duration::from_secs)
     }
 
     /// Whether the same may succeed in a moment.

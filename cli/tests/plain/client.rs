@@ -45,7 +45,8 @@ fn serve(listener: &TcpListener, answer: &str) -> String {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
-    request.push_str(&String::from_utf8(body).unwrap());
+    // The zip of a package is no text.
+    request.push_str(&String::from_utf8_lossy(&body));
     (&stream).write_all(answer.as_bytes()).unwrap();
     request
 }
@@ -141,6 +142,78 @@ fn a_submission_is_sent_as_the_api_wants_it_and_its_id_is_printed() {
     assert_eq!(sent, expected);
 }
 
+/// The idempotency key of a request.
+fn key(asked: &str) -> &str {
+    let (_, rest) = asked.split_once("idempotency-key: ").unwrap();
+    rest.split_once("\r\n").unwrap().0
+}
+
+#[test]
+fn a_submission_is_sent_again_under_its_key_until_it_is_taken() {
+    let busy = problem(503, "queue-full", "full", r#","retry_after":1"#);
+    let gone = answer("503 Service Unavailable", "text/html", "<html>");
+    let taken = json("202 Accepted", &view("queued", ""));
+    // Once it is hung up on without an answer.
+    let server = Server::play(vec![busy, String::new(), gone, taken.clone()]);
+    let line = ["submit", "sum.py", "--tests", "tests", "--server", &server.address];
+    let begun = std::time::Instant::now();
+    let done = submission().run(&line);
+    assert_eq!((done.code, done.stdout.as_str()), (Some(0), "7\n"), "{}", done.stderr);
+    assert!(done.stderr.contains("full; try again in 1 s; trying again\n"), "{}", done.stderr);
+    assert_eq!(done.stderr.matches("trying again").count(), 1, "{}", done.stderr);
+    assert!(begun.elapsed() >= std::time::Duration::from_secs(1), "it was to wait");
+    let asked = server.asked();
+    assert!(asked.iter().all(|again| key(again) == key(&asked[0])));
+    assert!(
+        asked.iter().all(|again| again.split_once("\r\n\r\n") == asked[0].split_once("\r\n\r\n"))
+    );
+    // Another command is another submission.
+    let server = Server::play(vec![taken]);
+    submission().run(&["submit", "sum.py", "--tests", "tests", "--server", &server.address]);
+    assert_ne!(key(&server.asked()[0]), key(&asked[0]));
+    // Longer than the patience lasts.
+    let answer = problem(503, "queue-full", "full", r#","retry_after":60"#);
+    let done = made_of(answer, &["submit", "sum.py", "--tests", "tests"]);
+    refused(&done, 3, "full; try again in 60 s");
+}
+
+#[test]
+fn a_package_is_handed_in_once_and_named_by_its_hash() {
+    let shelved = r#"{"problem":"sha256:abc","kind":"package","tests":1,"limits":{},"size":1}"#;
+    let none = || problem(404, "not-found", "none", "");
+    let taken = || json("202 Accepted", &view("queued", ""));
+    let scene = Scene::new();
+    scene.file("sum.py", "print(3)\n");
+    scene.file("sum/problem.yaml", "name: Sum\n");
+    scene.file("sum/data/secret/1.in", "1 2\n");
+    scene.file("sum/data/secret/1.ans", "3\n");
+    let submit = |answers: Vec<String>| {
+        let server = Server::play(answers);
+        let line = ["submit", "sum.py", "--problem", "sum", "--cpu", "2s", "--server"];
+        let done = scene.run(&[&line[..], &[&server.address]].concat());
+        assert_eq!((done.code, done.stdout.as_str()), (Some(0), "7\n"), "{}", done.stderr);
+        server.asked()
+    };
+    let body = |asked: &str| -> serde_json::Value {
+        serde_json::from_str(asked.split_once("\r\n\r\n").unwrap().1).unwrap()
+    };
+    // It was there: nothing of it is sent.
+    let asked = submit(vec![json("200 OK", shelved), taken()]);
+    assert!(asked[0].starts_with("GET /v1/problems/sha256:"), "{}", asked[0]);
+    let sent = body(&asked[1]);
+    let expected = serde_json::json!({
+        "language": "python3", "lane": "normal", "limits": {"cpu_ms": 2000},
+        "files": [{"name": "sum.py", "contents": "print(3)\n"}],
+        "problem": "sha256:abc", "stop": "run_all",
+    });
+    assert_eq!(sent, expected);
+    // A server that keeps none, or not for us: the tests go along.
+    let asked = submit(vec![none(), problem(403, "forbidden", "no right", ""), taken()]);
+    assert!(asked[1].starts_with("POST /v1/problems HTTP/1.1\r\n"), "{}", asked[1]);
+    assert!(asked[1].contains("content-type: application/zip\r\n"), "{}", asked[1]);
+    assert_eq!(body(&asked[2])["tests"][0]["input"], "1 2\n");
+}
+
 #[test]
 fn a_broken_stream_goes_on_where_it_was() {
     let first = format!(
@@ -213,7 +286,7 @@ fn what_a_server_refuses_is_said_with_its_cure() {
         (503, "queue-full", wait, 3, "what is wrong; try again in 3 s"),
     ] {
         let answer = problem(status, name, "what is wrong", more);
-        let done = made_of(answer, &["submit", "sum.py", "--tests", "tests"]);
+        let done = made_of(answer, &["submit", "sum.py", "--tests", "tests", "--retry", "0s"]);
         refused(&done, code, cure);
     }
     refused(&made_of(problem(404, "not-found", "none", ""), &["watch", "x"]), 2, ": none");
