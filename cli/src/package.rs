@@ -59,8 +59,9 @@ pub(crate) fn packed(path: &Path) -> Result<Vec<u8>, Error> {
     for (name, file) in files {
         let bytes = fs::read(&file).map_err(read(&file))?;
         let mode = fs::metadata(&file).map_err(read(&file))?.permissions().mode();
-        left =
-            left.checked_sub(bytes.len() as u64).ok_or(Error::Large { path: path.to_owned() })?;
+        left = left
+            .checked_sub(bytes.len() as u64)
+            .ok_or_else(|| Error::Large { path: path.to_owned() })?;
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
             .last_modified_time(DateTime::default())
