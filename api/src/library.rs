@@ -114,6 +114,11 @@ fn bare(fault: &Unpacked) -> String {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let detail = body::cut(&chain(&error));
+        if is_full(&error) {
+            tracing::error!(error = detail, "no space left for a problem");
+            let detail = "there is no space left to unpack or keep it here; nothing of it was kept";
+            return Self::new(Trouble::NoSpace, detail);
+        }
         match error {
             Error::Nowhere | Error::Unknown(_) => Self::new(Trouble::NotFound, detail),
             Error::Body(error) => error.into(),
@@ -135,6 +140,21 @@ impl From<Error> for Problem {
             }
         }
     }
+}
+
+/// Whether a disk is full, whatever was written to it.
+fn is_full(error: &Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    let first: &(dyn std::error::Error + 'static) = match error {
+        // Its messages are told without the paths of this machine, so it is no source.
+        Error::Stored(Unpacked { error, .. }) => error,
+        error => error,
+    };
+    let mut causes = std::iter::successors(Some(first), |cause| cause.source());
+    causes.any(|cause| {
+        let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        kind.is_some_and(|kind| matches!(kind, StorageFull | QuotaExceeded))
+    })
 }
 
 impl Library {
@@ -253,12 +273,20 @@ impl App {
 async fn receive(pieces: &mut Pieces, file: &Path) -> Result<(Hash, u64), Error> {
     let mut out = File::create_new(file).await.map_err(Error::Disk)?;
     let (mut hasher, mut size) = (Hasher::default(), 0);
+    let mut written = Ok(());
     while let Some(piece) = pieces.next().await.map_err(Error::Body)? {
         hasher.update(&piece);
         size += piece.len() as u64;
-        out.write_all(&piece).await.map_err(Error::Disk)?;
+        // Of a full disk the client is told once it listens: who is hung up on while it sends
+        // mostly learns nothing.
+        if written.is_ok() {
+            written = out.write_all(&piece).await;
+        }
     }
-    out.flush().await.map_err(Error::Disk)?;
+    if written.is_ok() {
+        written = out.flush().await;
+    }
+    written.map_err(Error::Disk)?;
     Ok((hasher.finish(), size))
 }
 

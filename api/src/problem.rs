@@ -25,6 +25,7 @@ pub(crate) enum Kind {
     Internal,
     QueueFull,
     Busy,
+    NoSpace,
     Unavailable,
 }
 
@@ -48,6 +49,7 @@ impl Kind {
             Self::RateLimited => ("rate-limited", S::TOO_MANY_REQUESTS, "too many at once"),
             Self::Internal => ("internal", S::INTERNAL_SERVER_ERROR, "evalX failed"),
             Self::QueueFull => ("queue-full", S::SERVICE_UNAVAILABLE, "the queue is full"),
+            Self::NoSpace => ("no-space", S::INSUFFICIENT_STORAGE, "the server's disk is full"),
             Self::Busy => ("busy", S::SERVICE_UNAVAILABLE, "too much is being sent"),
             Self::Unavailable => {
                 ("unavailable", S::SERVICE_UNAVAILABLE, "the queue cannot be reached")
@@ -192,7 +194,7 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 mod tests {
     use super::*;
 
-    const ALL: [Kind; 15] = [
+    const ALL: [Kind; 16] = [
         Kind::BadRequest,
         Kind::Unauthorized,
         Kind::Forbidden,
@@ -207,6 +209,7 @@ mod tests {
         Kind::Internal,
         Kind::QueueFull,
         Kind::Busy,
+        Kind::NoSpace,
         Kind::Unavailable,
     ];
 
@@ -219,7 +222,7 @@ mod tests {
         let expected = "400 bad-request, 401 unauthorized, 403 forbidden, 421 host, 404 not-found, \
                         405 method, 408 timeout, 413 too-large, 415 media-type, 422 invalid, \
                         429 rate-limited, 500 internal, 503 queue-full, 503 busy, \
-                        503 unavailable";
+                        507 no-space, 503 unavailable";
         assert_eq!(lines.join(", "), expected);
     }
 

@@ -127,7 +127,7 @@ impl Problem {
 
     /// Whether evalX itself failed.
     pub(crate) fn is_of_the_judge(&self) -> bool {
-        self.name() == "internal"
+        matches!(self.name(), "internal" | "no-space")
     }
 
     /// Whether the server keeps no such thing for this caller.

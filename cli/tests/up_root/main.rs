@@ -10,24 +10,27 @@ mod dev;
 mod scene;
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use rustix::mount::{MountFlags, UnmountFlags};
 use rustix::process::Signal;
-use scene::Done;
 use scene::up::Up;
+use scene::{Done, Scene};
 use serde_json::{Value, json};
 use zip::CompressionMethod;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
 type Case = (&'static str, fn());
 
-const CASES: [Case; 9] = [
+const CASES: [Case; 10] = [
     ("up is ready in a second, judges over http and leaves nothing", judges_and_leaves_nothing),
     ("a batch in three languages comes back line by line", a_batch_in_three_languages),
     ("the tests of a submission are told one by one", tests_are_told_one_by_one),
     ("a problem is handed in once and judged by its hash", a_problem_is_judged_by_its_hash),
+    ("a full disk is told as one, and keeps nothing of a problem", a_full_disk_is_told),
     ("ctrl-c ends it though a program runs", ctrl_c_ends_it_though_a_program_runs),
     ("submit follows to the verdict, and watch tells it again", client::submit_and_watch),
     ("who has no token is told so", client::tokens),
@@ -116,6 +119,70 @@ fn tests_are_told_one_by_one() {
     assert_eq!(status, 200);
     assert_eq!(events.matches("event: end\n").count(), 1, "{events}");
     assert!(events.matches("event: test\n").count() <= 5, "{events}");
+    assert_eq!(up.stop(Signal::TERM).code, Some(0));
+}
+
+/// A small file system in the place of a scene's temporary folder; ends with its value.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(scene: &Scene) -> Self {
+        let place = scene.dir().parent().unwrap().join("tmp");
+        let flags = MountFlags::empty();
+        rustix::mount::mount("tmpfs", &place, "tmpfs", flags, c"size=8m").unwrap();
+        Self(place)
+    }
+
+    fn entries(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(&self.0).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with("evalx-upload-")).collect()
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        rustix::mount::unmount(&self.0, UnmountFlags::DETACH).unwrap();
+    }
+}
+
+fn a_full_disk_is_told() {
+    let scene = Scene::new();
+    let disk = Disk::mount(&scene);
+    let up = Up::start_in(scene, &[]);
+    let package = |large: usize| {
+        let mut zip = ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        for (name, text) in [
+            ("sum/problem.yaml", "name: Sum\nlimits: {memory: 64}\n".to_owned()),
+            ("sum/.timelimit", "2".to_owned()),
+            ("sum/data/secret/1.in", "1".repeat(large)),
+            ("sum/data/secret/1.ans", "3\n".to_owned()),
+        ] {
+            let deflated = CompressionMethod::Deflated;
+            let options = SimpleFileOptions::default().compression_method(deflated);
+            zip.start_file(name, options).unwrap();
+            zip.write_all(text.as_bytes()).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    };
+    let send = |bytes: &[u8]| {
+        let (status, body) = up.send("POST /v1/problems", "zip", bytes);
+        (status, serde_json::from_str::<Value>(&body).unwrap())
+    };
+    // Unpacked it has more than the disk, and as it comes.
+    let mut noise = vec![0; 12 << 20];
+    noise.iter_mut().enumerate().for_each(|(n, byte)| *byte = (n * n / 7).to_le_bytes()[0]);
+    for bytes in [package(32 << 20), noise] {
+        let (status, told) = send(&bytes);
+        assert_eq!((status, &told["type"]), (507, &json!("urn:evalx:problem:no-space")), "{told}");
+        assert!(told["detail"].as_str().unwrap().contains("no space left"), "{told}");
+        assert_eq!(disk.entries(), [""; 0]);
+        let hash = problems::Hash::of(&bytes);
+        assert_eq!(up.ask(&format!("GET /v1/problems/{hash}"), "").0, 404);
+    }
+    // What has room is taken as ever.
+    assert_eq!(send(&package(1 << 20)).0, 201);
+    drop(disk);
     assert_eq!(up.stop(Signal::TERM).code, Some(0));
 }
 

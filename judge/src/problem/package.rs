@@ -345,8 +345,14 @@ fn unpack_entry<R: Read + Seek>(
         Err(source) => return Err(failed(source)),
     };
     let most = left.unpacked;
-    let written = io::copy(&mut (&mut entry).take(most.saturating_add(1)), &mut out)
-        .map_err(|source| broken(ZipError::Io(source)))?;
+    let written =
+        io::copy(&mut (&mut entry).take(most.saturating_add(1)), &mut out).map_err(|source| {
+            match source.kind() {
+                // That is no fault of the zip: reading has no use for space.
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => failed(source),
+                _ => broken(ZipError::Io(source)),
+            }
+        })?;
     left.unpacked = most.saturating_sub(written);
     Ok(written <= most)
 }
