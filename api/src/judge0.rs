@@ -17,6 +17,7 @@ use crate::app::App;
 mod archive;
 mod base64;
 mod batch;
+mod document;
 mod door;
 mod info;
 mod languages;
@@ -32,6 +33,7 @@ mod submissions;
 mod view;
 mod words;
 
+pub(crate) use document::Document;
 pub use settings::{Error as SettingError, Judge0};
 pub(crate) use shelf::Shelf;
 pub(crate) use submissions::told;

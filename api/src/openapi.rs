@@ -3,7 +3,9 @@
 use axum::http::header;
 use axum::response::IntoResponse;
 use utoipa::OpenApi;
+use utoipa::openapi::{PathItem, Server};
 
+use crate::judge0;
 use crate::v1::{batch, events, fleet, languages, problems, submissions};
 
 #[derive(OpenApi)]
@@ -32,9 +34,31 @@ struct Api;
 /// Never: it is text.
 #[must_use]
 pub fn document() -> String {
-    let mut json = Api::openapi().to_pretty_json().expect("the document is text");
+    let mut judge0 = judge0::Document::openapi();
+    for item in judge0.paths.paths.values_mut() {
+        item.servers = Some(["/", "/extra-ce"].map(Server::new).to_vec());
+    }
+    let mut api = Api::openapi();
+    api.merge(judge0);
+    for (path, item) in &mut api.paths.paths {
+        name(path, item);
+    }
+    let mut json = api.to_pretty_json().expect("the document is text");
     json.push('\n');
     json
+}
+
+/// Names the operations of a path: by default they are called as their functions, several of which
+/// are called alike.
+fn name(path: &str, item: &mut PathItem) {
+    let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let words = words.collect::<Vec<_>>().join("_");
+    let methods = [("get", &mut item.get), ("post", &mut item.post), ("delete", &mut item.delete)];
+    for (method, operation) in methods {
+        if let Some(operation) = operation {
+            operation.operation_id = Some(format!("{method}_{words}"));
+        }
+    }
 }
 
 pub(crate) async fn serve() -> impl IntoResponse {

@@ -7,12 +7,12 @@ use futures_util::stream::{self, StreamExt as _};
 use queue::{Job, Lane};
 use serde_json::{Value, json};
 
-use super::Flavor;
 use super::door::{Reader, Submitter};
 use super::params::Params;
 use super::refusal::Refusal;
 use super::submissions::{self, SOME_NOT_TEXT, look, shown};
 use super::view::NotText;
+use super::{Flavor, document};
 use crate::app::App;
 use crate::body;
 use crate::budget::Full;
@@ -21,7 +21,21 @@ use crate::problem::Problem;
 /// Submissions that are read at the same time.
 const AT_ONCE: usize = 32;
 
-/// `POST /submissions/batch`
+/// Hand in many submissions as Judge0 takes them
+#[utoipa::path(
+    post, path = "/submissions/batch", tag = "judge0",
+    request_body = document::Batch,
+    params(
+        ("base64_encoded" = Option<bool>, Query, description = "texts are in base64"),
+    ),
+    responses(
+        (status = 201, description = "one entry each", body = Vec<document::Created>),
+        (status = 401, description = "no valid token"),
+        (status = 403, description = "not for this caller"),
+        (status = 422, description = "none was taken; one entry each", body = Vec<document::Created>),
+        (status = "default", description = "it cannot be done", body = document::Error),
+    ),
+)]
 pub(super) async fn create(
     State(app): State<App>,
     flavor: Flavor,
@@ -65,7 +79,20 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, axum::Json(answers)).into_response())
 }
 
-/// `GET /submissions/batch`
+/// Look at many submissions as Judge0 shows them
+#[utoipa::path(
+    get, path = "/submissions/batch", tag = "judge0",
+    params(
+        ("tokens" = String, Query, description = "with commas between them; a header of that name does, too"),
+        ("base64_encoded" = Option<bool>, Query, description = "texts are in base64"),
+        ("fields" = Option<String>, Query, description = "names with commas between them; `*` is all"),
+    ),
+    responses(
+        (status = 200, description = "one entry each", body = document::Shown),
+        (status = 401, description = "no valid token"),
+        (status = "default", description = "it cannot be done", body = document::Error),
+    ),
+)]
 pub(super) async fn show(
     State(app): State<App>,
     Reader(caller): Reader,

@@ -8,15 +8,23 @@ use axum::response::{Html, IntoResponse, Response};
 use queue::Lane;
 use serde_json::{Map, Value, json};
 
-use super::Flavor;
 use super::door::{Anyone, Authorized, Reader};
 use super::refusal::Refusal;
 use super::status::STATUSES;
+use super::{Flavor, document};
 use crate::app::App;
 use crate::intake::Error;
 use crate::problem::Problem;
 
-/// `GET /statuses`
+/// List statuses
+#[utoipa::path(
+    get, path = "/statuses", tag = "judge0",
+    responses(
+        (status = 200, description = "by number", body = Vec<document::Status>),
+        (status = 401, description = "no valid token"),
+        (status = "default", description = "it cannot be done", body = document::Error),
+    ),
+)]
 pub(super) async fn statuses(Reader(_): Reader) -> Response {
     let rows = (1..).zip(STATUSES).map(|(id, description)| {
         let id: u8 = id;
@@ -25,13 +33,29 @@ pub(super) async fn statuses(Reader(_): Reader) -> Response {
     axum::Json(rows.collect::<Vec<_>>()).into_response()
 }
 
-/// `GET /config_info`
+/// Tell the settings
+#[utoipa::path(
+    get, path = "/config_info", tag = "judge0",
+    responses(
+        (status = 200, description = "by name", body = BTreeMap<String, Value>),
+        (status = 401, description = "no valid token"),
+        (status = "default", description = "it cannot be done", body = document::Error),
+    ),
+)]
 pub(super) async fn config_info(State(app): State<App>, Reader(_): Reader) -> Response {
     let depth = app.store().settings().depth;
     axum::Json(app.config().judge0.info(depth)).into_response()
 }
 
-/// `GET /about`
+/// Tell what this is
+#[utoipa::path(
+    get, path = "/about", tag = "judge0",
+    responses(
+        (status = 200, description = "what it is", body = document::About),
+        (status = 401, description = "no valid token"),
+        (status = "default", description = "it cannot be done", body = document::Error),
+    ),
+)]
 pub(super) async fn about(flavor: Flavor, Reader(_): Reader) -> Response {
     let about = json!({
         "version": flavor.version(),
@@ -42,12 +66,28 @@ pub(super) async fn about(flavor: Flavor, Reader(_): Reader) -> Response {
     axum::Json(about).into_response()
 }
 
-/// `GET /version`
+/// Tell the version of Judge0 that this is compatible with
+#[utoipa::path(
+    get, path = "/version", tag = "judge0",
+    responses(
+        (status = 200, description = "the version", body = String, content_type = "text/plain"),
+        (status = 401, description = "no valid token"),
+        (status = "default", description = "it cannot be done", body = document::Error),
+    ),
+)]
 pub(super) async fn version(flavor: Flavor, Reader(_): Reader) -> &'static str {
     flavor.version()
 }
 
-/// `GET /isolate`
+/// Tell what runs programs
+#[utoipa::path(
+    get, path = "/isolate", tag = "judge0",
+    responses(
+        (status = 200, description = "in words", body = String, content_type = "text/plain"),
+        (status = 401, description = "no valid token"),
+        (status = "default", description = "it cannot be done", body = document::Error),
+    ),
+)]
 pub(super) async fn isolate(Reader(_): Reader) -> &'static str {
     concat!(
         "evalX ",
@@ -57,27 +97,62 @@ pub(super) async fn isolate(Reader(_): Reader) -> &'static str {
     )
 }
 
-/// `GET /license`
+/// Tell the licence
+#[utoipa::path(
+    get, path = "/license", tag = "judge0",
+    responses(
+        (status = 200, description = "its text", body = String, content_type = "text/plain"),
+        (status = 401, description = "no valid token"),
+        (status = "default", description = "it cannot be done", body = document::Error),
+    ),
+)]
 pub(super) async fn license(Reader(_): Reader) -> &'static str {
     include_str!("../../../LICENSE")
 }
 
-/// `POST /authenticate`
+/// Ask whether a token is known
+#[utoipa::path(
+    post, path = "/authenticate", tag = "judge0",
+    responses(
+        (status = 200, description = "it is"),
+        (status = 401, description = "no valid token"),
+    ),
+)]
 pub(super) async fn authenticate(_: Anyone) -> StatusCode {
     StatusCode::OK
 }
 
-/// `POST /authorize`
+/// Ask whether a token may administer
+#[utoipa::path(
+    post, path = "/authorize", tag = "judge0",
+    responses(
+        (status = 200, description = "it may"),
+        (status = 401, description = "no valid token"),
+        (status = 403, description = "not for this caller"),
+    ),
+)]
 pub(super) async fn authorize(_: Authorized) -> StatusCode {
     StatusCode::OK
 }
 
-/// `GET /docs`
+/// A page on these routes
+#[utoipa::path(
+    get, path = "/docs", tag = "judge0",
+    responses(
+        (status = 200, description = "a page", body = String, content_type = "text/html"),
+    ),
+)]
 pub(super) async fn docs() -> Html<&'static str> {
     Html(include_str!("docs.html"))
 }
 
-/// `GET /dummy-client.html`
+/// A page with a form
+#[utoipa::path(
+    get, path = "/dummy-client.html", tag = "judge0",
+    responses(
+        (status = 200, description = "a page", body = String, content_type = "text/html"),
+    ),
+)]
 pub(super) async fn dummy_client() -> Response {
     // A form and nothing else: it needs no script, and none may come in.
     let policy = "default-src 'none'; form-action 'self'; style-src 'unsafe-inline'";
@@ -85,7 +160,15 @@ pub(super) async fn dummy_client() -> Response {
     ([(header::CONTENT_SECURITY_POLICY, policy)], page).into_response()
 }
 
-/// `GET /workers`
+/// Look at the queue and its workers
+#[utoipa::path(
+    get, path = "/workers", tag = "judge0",
+    responses(
+        (status = 200, description = "one queue", body = Vec<document::Workers>),
+        (status = 401, description = "no valid token"),
+        (status = "default", description = "it cannot be done", body = document::Error),
+    ),
+)]
 pub(super) async fn workers(
     State(app): State<App>,
     flavor: Flavor,
@@ -109,7 +192,17 @@ pub(super) async fn workers(
     Ok(axum::Json(queue).into_response())
 }
 
-/// `GET /system_info`: what `lscpu` and `free -h` would say of this machine.
+/// Tell of the machine
+///
+/// What `lscpu` and `free -h` would say.
+#[utoipa::path(
+    get, path = "/system_info", tag = "judge0",
+    responses(
+        (status = 200, description = "by name", body = BTreeMap<String, String>),
+        (status = 401, description = "no valid token"),
+        (status = "default", description = "it cannot be done", body = document::Error),
+    ),
+)]
 pub(super) async fn system_info(Reader(_): Reader) -> Response {
     // Where there is no such file there is nothing to say.
     let read = |path| fs::read_to_string(path).unwrap_or_default();

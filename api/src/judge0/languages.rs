@@ -9,9 +9,9 @@ use axum::response::{IntoResponse, Response};
 use judge::language::{Language, Table};
 use serde_json::{Value, json};
 
-use super::Flavor;
 use super::door::Reader;
 use super::refusal::Refusal;
+use super::{Flavor, document};
 use crate::app::{App, Installed};
 
 /// The language of evalX that stands for whatever is only run: it has no source of its own.
@@ -115,7 +115,15 @@ impl Known {
     }
 }
 
-/// `GET /languages`
+/// List languages that are judged
+#[utoipa::path(
+    get, path = "/languages", tag = "judge0",
+    responses(
+        (status = 200, description = "by name", body = Vec<document::Language>),
+        (status = 401, description = "no valid token"),
+        (status = "default", description = "it cannot be done", body = document::Error),
+    ),
+)]
 pub(super) async fn list(State(app): State<App>, flavor: Flavor, Reader(_): Reader) -> Response {
     let offer = app.offer();
     let rows = sorted(flavor, offer).into_iter().filter(|(known, _)| known.judged(offer).is_some());
@@ -123,7 +131,15 @@ pub(super) async fn list(State(app): State<App>, flavor: Flavor, Reader(_): Read
     axum::Json(rows.collect::<Vec<_>>()).into_response()
 }
 
-/// `GET /languages/all`
+/// List all languages that Judge0 has ever had
+#[utoipa::path(
+    get, path = "/languages/all", tag = "judge0",
+    responses(
+        (status = 200, description = "by name", body = Vec<document::LanguageListed>),
+        (status = 401, description = "no valid token"),
+        (status = "default", description = "it cannot be done", body = document::Error),
+    ),
+)]
 pub(super) async fn all(State(app): State<App>, flavor: Flavor, Reader(_): Reader) -> Response {
     let offer = app.offer();
     let rows = sorted(flavor, offer).into_iter().map(|(known, name)| {
@@ -132,7 +148,18 @@ pub(super) async fn all(State(app): State<App>, flavor: Flavor, Reader(_): Reade
     axum::Json(rows.collect::<Vec<_>>()).into_response()
 }
 
-/// `GET /languages/{id}`
+/// Look at a language
+#[utoipa::path(
+    get, path = "/languages/{id}", tag = "judge0",
+    params(
+        ("id" = u32, Path, description = "Judge0's number"),
+    ),
+    responses(
+        (status = 200, description = "all that is known of it", body = document::LanguageDetails),
+        (status = 401, description = "no valid token"),
+        (status = "default", description = "it cannot be done", body = document::Error),
+    ),
+)]
 pub(super) async fn show(
     State(app): State<App>,
     flavor: Flavor,

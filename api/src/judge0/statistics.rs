@@ -17,7 +17,7 @@ use super::refusal::Refusal;
 use super::status::Status;
 use super::submissions::{look, shown};
 use super::view::{date, utc};
-use super::{languages, shelf};
+use super::{document, languages, shelf};
 use crate::app::App;
 use crate::intake::Error;
 use crate::problem::Problem;
@@ -28,7 +28,18 @@ const CACHED: Duration = Duration::from_secs(600);
 const COUNTED: usize = 1000;
 const DAY: u64 = 86_400_000;
 
-/// `GET /statistics`
+/// Count submissions
+#[utoipa::path(
+    get, path = "/statistics", tag = "judge0",
+    params(
+        ("invalidate_cache" = Option<bool>, Query, description = "count anew"),
+    ),
+    responses(
+        (status = 200, description = "counts, good for ten minutes", body = document::Statistics),
+        (status = 401, description = "no valid token"),
+        (status = "default", description = "it cannot be done", body = document::Error),
+    ),
+)]
 pub(super) async fn show(
     State(app): State<App>,
     Reader(caller): Reader,

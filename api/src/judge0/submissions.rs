@@ -20,7 +20,7 @@ use super::request::{self, Terms, Valid};
 use super::statistics::unread;
 use super::status::{Manner, Outcome, Status};
 use super::view::{Fields, Kept, NotText, Shown};
-use super::{languages, order, shelf};
+use super::{document, languages, order, shelf};
 use crate::access::Caller;
 use crate::app::App;
 use crate::body;
@@ -38,7 +38,28 @@ pub(super) const SOME_NOT_TEXT: &str = "some attributes for one or more submissi
 /// Submissions on a page unless asked otherwise, and at most: each is read.
 const PER_PAGE: (i64, i64) = (20, 1000);
 
-/// `POST /submissions`
+/// Hand in a submission as Judge0 takes it
+///
+/// Without `wait` a token is answered, with it what became of it.
+#[utoipa::path(
+    post, path = "/submissions", tag = "judge0",
+    request_body(content(
+        (document::Request = "application/json"),
+        (document::Request = "application/x-www-form-urlencoded"),
+    )),
+    params(
+        ("base64_encoded" = Option<bool>, Query, description = "texts are in base64"),
+        ("wait" = Option<bool>, Query, description = "hold the answer back until it is over"),
+        ("fields" = Option<String>, Query, description = "names with commas between them; `*` is all"),
+    ),
+    responses(
+        (status = 201, description = "it is queued, or over", body = document::Submission),
+        (status = 401, description = "no valid token"),
+        (status = 403, description = "not for this caller"),
+        (status = 422, description = "what is wrong, by field", body = BTreeMap<String, Vec<String>>),
+        (status = "default", description = "it cannot be done", body = document::Error),
+    ),
+)]
 pub(super) async fn create(
     State(app): State<App>,
     flavor: Flavor,
@@ -80,7 +101,20 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, axum::Json(answer)).into_response())
 }
 
-/// `GET /submissions/{token}`
+/// Look at a submission as Judge0 shows it
+#[utoipa::path(
+    get, path = "/submissions/{token}", tag = "judge0",
+    params(
+        ("token" = String, Path, description = "its token"),
+        ("base64_encoded" = Option<bool>, Query, description = "texts are in base64"),
+        ("fields" = Option<String>, Query, description = "names with commas between them; `*` is all"),
+    ),
+    responses(
+        (status = 200, description = "the fields that were asked for", body = document::Submission),
+        (status = 401, description = "no valid token"),
+        (status = "default", description = "it cannot be done", body = document::Error),
+    ),
+)]
 pub(super) async fn show(
     State(app): State<App>,
     Reader(caller): Reader,
@@ -95,7 +129,24 @@ pub(super) async fn show(
     Ok(axum::Json(shown).into_response())
 }
 
-/// `GET /submissions`: those of the tenant that came by these routes and are kept.
+/// List submissions
+///
+/// Those of the tenant that came by these routes and are kept, the newest first.
+#[utoipa::path(
+    get, path = "/submissions", tag = "judge0",
+    params(
+        ("page" = Option<i64>, Query, description = "from 1"),
+        ("per_page" = Option<i64>, Query, description = "20 unless asked otherwise, at most 1000"),
+        ("base64_encoded" = Option<bool>, Query, description = "texts are in base64"),
+        ("fields" = Option<String>, Query, description = "names with commas between them; `*` is all"),
+    ),
+    responses(
+        (status = 200, description = "a page", body = document::Page),
+        (status = 401, description = "no valid token"),
+        (status = 403, description = "not for this caller"),
+        (status = "default", description = "it cannot be done", body = document::Error),
+    ),
+)]
 pub(super) async fn list(
     State(app): State<App>,
     Authorized(caller): Authorized,
@@ -140,7 +191,20 @@ pub(super) async fn list(
     Ok(axum::Json(json!({"submissions": submissions, "meta": meta})).into_response())
 }
 
-/// `DELETE /submissions/{token}`
+/// Forget a submission that is over
+#[utoipa::path(
+    delete, path = "/submissions/{token}", tag = "judge0",
+    params(
+        ("token" = String, Path, description = "its token"),
+        ("fields" = Option<String>, Query, description = "names with commas between them; `*` is all"),
+    ),
+    responses(
+        (status = 200, description = "what it was, in base64", body = document::Submission),
+        (status = 401, description = "no valid token"),
+        (status = 403, description = "not for this caller"),
+        (status = "default", description = "it cannot be done", body = document::Error),
+    ),
+)]
 pub(super) async fn remove(
     State(app): State<App>,
     Authorized(caller): Authorized,

@@ -35,7 +35,7 @@ impl Kept {
     }
 }
 
-const ALL: [&str; 35] = [
+pub(super) const ALL: [&str; 35] = [
     "source_code",
     "language_id",
     "stdin",
