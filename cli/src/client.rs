@@ -4,8 +4,10 @@ mod again;
 mod base;
 mod connection;
 mod sse;
+mod trust;
 pub(crate) mod wire;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -46,6 +48,9 @@ pub(crate) struct ClientArgs {
     /// configuration file, since everybody on this machine sees command lines
     #[arg(long, value_name = "TOKEN", env = "EVALX_TOKEN", hide_env_values = true)]
     token: Option<Token>,
+    /// Certificates (PEM) of authorities to trust beside the system's, for a server over TLS
+    #[arg(long, value_name = "FILE", env = "EVALX_CA", hide_env_values = true)]
+    ca: Option<PathBuf>,
 }
 
 /// A secret.
@@ -71,13 +76,33 @@ pub(crate) enum Error {
     #[error("the token holds characters that no token has; is it one word?")]
     Token,
     /// There is no list of authorities to trust.
-    #[error("cannot check who {server} is; install ca-certificates or set SSL_CERT_FILE")]
+    #[error(
+        "cannot check who {server} is; install ca-certificates, set SSL_CERT_FILE or give --ca"
+    )]
     Roots {
         /// Which server.
         server: Base,
         /// Why.
         #[source]
-        source: std::io::Error,
+        source: trust::Error,
+    },
+    /// The file of authorities is none.
+    #[error("--ca {path:?}")]
+    Authorities {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: trust::Error,
+    },
+    /// It is somebody else, or nobody vouches for it.
+    #[error("{server} is not who it should be; if it is, give its authority with --ca or EVALX_CA")]
+    Stranger {
+        /// Which server.
+        server: Base,
+        /// Why.
+        #[source]
+        source: hyper_util::client::legacy::Error,
     },
     /// Nobody answers there.
     #[error(
@@ -145,7 +170,9 @@ impl Error {
             // What stands between, as a proxy whose server is being replaced.
             Self::Foreign { status, .. } => status.is_server_error(),
             Self::Refused { problem, .. } => problem.may_pass(),
-            Self::Token | Self::Roots { .. } => false,
+            Self::Token | Self::Roots { .. } | Self::Authorities { .. } | Self::Stranger { .. } => {
+                false
+            }
         }
     }
 
@@ -162,7 +189,7 @@ impl Error {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match &error {
-            Error::Token => Self::usage(error),
+            Error::Token | Error::Authorities { .. } => Self::usage(error),
             Error::Refused { problem, .. } if problem.is_of_the_caller() => Self::usage(error),
             Error::Refused { problem, .. } if problem.is_of_the_judge() => Self::judge(error),
             _ => Self::connection(error),
@@ -181,15 +208,20 @@ pub(crate) struct Client {
 impl Client {
     /// Prepares to talk; nothing is sent.
     pub(crate) fn new(args: &ClientArgs) -> Result<Self, Error> {
-        let ClientArgs { server, token } = args;
+        let ClientArgs { server, token, ca } = args;
         let base = server.clone();
         let token = token.as_ref().filter(|token| !token.0.is_empty());
         let header = token.map(|Token(token)| HeaderValue::try_from(format!("Bearer {token}")));
         let mut token = header.transpose().map_err(|_| Error::Token)?;
         token.iter_mut().for_each(|token| token.set_sensitive(true));
-        let connection = Connection::new(base.is_https());
-        let connection =
-            connection.map_err(|source| Error::Roots { server: base.clone(), source })?;
+        let connection = match (base.is_https(), ca) {
+            (false, _) => Connection::plain(),
+            (true, None) => Connection::tls(&trust::Roots::system())
+                .map_err(|source| Error::Roots { server: base.clone(), source })?,
+            (true, Some(path)) => trust::Roots::with(path)
+                .and_then(|roots| Connection::tls(&roots))
+                .map_err(|source| Error::Authorities { path: path.clone(), source })?,
+        };
         Ok(Self { base, token, connection })
     }
 
@@ -275,6 +307,9 @@ impl Client {
         match timeout(within, self.connection.send(request)).await {
             Err(_) => Err(Error::Silent { server: server(), after: within }),
             Ok(Ok(response)) => Ok(response),
+            Ok(Err(source)) if trust::is_stranger(&source) => {
+                Err(Error::Stranger { server: server(), source })
+            }
             Ok(Err(source)) if source.is_connect() => {
                 Err(Error::Unreachable { server: server(), source })
             }

@@ -1,6 +1,5 @@
 //! HTTP/1.1, over TLS where the address says so.
 
-use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +10,8 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::TokioExecutor;
+
+use super::trust::{self, Roots};
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -26,19 +27,19 @@ pub(super) enum Connection {
 
 impl Connection {
     /// None is made before it is needed.
+    pub(super) fn plain() -> Self {
+        Self::Plain(Client::builder(TokioExecutor::new()).build(connector()))
+    }
+
+    /// The same over TLS.
     ///
     /// # Errors
-    /// Over TLS, when this machine trusts nobody.
-    pub(super) fn new(https: bool) -> io::Result<Self> {
-        let mut http = HttpConnector::new();
-        http.set_connect_timeout(Some(CONNECT));
-        http.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new());
-        if !https {
-            return Ok(Self::Plain(client.build(http)));
-        }
+    /// When nobody is trusted.
+    pub(super) fn tls(roots: &Roots) -> Result<Self, trust::Error> {
+        let mut http = connector();
         http.enforce_http(false);
-        let tls = HttpsConnectorBuilder::new().with_native_roots()?.https_only();
+        let tls = HttpsConnectorBuilder::new().with_tls_config(roots.config()?).https_only();
+        let client = Client::builder(TokioExecutor::new());
         Ok(Self::Tls(client.build(tls.enable_http1().wrap_connector(http))))
     }
 
@@ -48,4 +49,11 @@ impl Connection {
             Self::Tls(client) => client.request(request).await,
         }
     }
+}
+
+fn connector() -> HttpConnector {
+    let mut http = HttpConnector::new();
+    http.set_connect_timeout(Some(CONNECT));
+    http.set_nodelay(true);
+    http
 }

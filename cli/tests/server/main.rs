@@ -12,6 +12,7 @@ mod redis;
 #[path = "../scene/mod.rs"]
 #[allow(dead_code, reason = "shared with the other targets")]
 mod scene;
+mod tls;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
