@@ -73,6 +73,34 @@ pub(crate) fn submit_and_watch() {
     assert_eq!(up.stop(Signal::TERM).code, Some(0));
 }
 
+pub(crate) fn a_package_is_handed_in_once() {
+    let up = Up::start();
+    for (program, code, verdict) in [(SUM, 0, "AC"), (WRONG, 1, "WA"), (SUM, 0, "AC")] {
+        let client = client(&up, program);
+        for (name, text) in [
+            ("problem.yaml", "name: Sum\nlimits: {memory: 64}\n"),
+            (".timelimit", "2"),
+            ("data/secret/1.in", "1 2\n"),
+            ("data/secret/1.ans", "3\n"),
+            ("data/secret/2.in", "5 6\n"),
+            ("data/secret/2.ans", "11\n"),
+            ("submissions/accepted/a.py", "print(3)\n"),
+        ] {
+            client.file(&format!("sum/{name}"), text);
+        }
+        let done = client.run(&["submit", "a.c", "--problem", "sum", "--wait", "-o", "json"]);
+        let told = json(&done);
+        assert_eq!(done.code, Some(code), "{}", done.stderr);
+        assert_eq!(told["report"]["verdict"], verdict, "{told}");
+        assert_eq!(told["report"]["tests"].as_array().unwrap().len(), 2, "{told}");
+        assert_eq!(told["report"]["limits"]["memory_bytes"], 64 << 20, "{told}");
+    }
+    let (_, metrics) = up.ask("GET /metrics", "");
+    let handed_in = r#"{method="POST",route="/v1/problems",status="2xx"} 1"#;
+    assert!(metrics.contains(handed_in), "{metrics}");
+    assert_eq!(up.stop(Signal::TERM).code, Some(0));
+}
+
 pub(crate) fn tokens() {
     let scene = Scene::new();
     // printf %s secret | sha256sum

@@ -25,7 +25,7 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 
 type Case = (&'static str, fn());
 
-const CASES: [Case; 10] = [
+const CASES: [Case; 11] = [
     ("up is ready in a second, judges over http and leaves nothing", judges_and_leaves_nothing),
     ("a batch in three languages comes back line by line", a_batch_in_three_languages),
     ("the tests of a submission are told one by one", tests_are_told_one_by_one),
@@ -33,6 +33,7 @@ const CASES: [Case; 10] = [
     ("a full disk is told as one, and keeps nothing of a problem", a_full_disk_is_told),
     ("ctrl-c ends it though a program runs", ctrl_c_ends_it_though_a_program_runs),
     ("submit follows to the verdict, and watch tells it again", client::submit_and_watch),
+    ("a package is handed in once by submit", client::a_package_is_handed_in_once),
     ("who has no token is told so", client::tokens),
     ("ctrl-c leaves a submission to the server", client::ctrl_c_leaves_it_to_the_server),
     ("start-dev.sh: four workers, a verdict, and nothing left", dev::start_dev),
