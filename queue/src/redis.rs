@@ -62,7 +62,9 @@ use scripts::{SERVER_CLOCK, Scripts};
 pub use server::{Danger, Loss, Server};
 
 /// The layout of keys that this version writes. It grows when an older version would misread it.
-const LAYOUT: u32 = 1;
+///
+/// 2: webhooks are in no count of a tenant, and a result may lie apart.
+const LAYOUT: u32 = 2;
 /// Jobs that one script ends, reports on or cancels.
 const CHUNK: usize = 100;
 /// How long a large payload or result waits for the script that makes it stay.

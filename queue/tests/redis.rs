@@ -258,10 +258,23 @@ async fn servers_and_queues_that_will_not_do_are_told_clearly() {
     assert_eq!(found.loss, Loss::Everything);
     let _: i64 = command(&server, &["HSET", "jq:{q}:m", "v", "99"]).await;
     let newer = fails(server.url()).await;
-    assert!(matches!(newer, RedisError::Newer { found: 99, known: 1 }), "{newer:?}");
+    assert!(matches!(newer, RedisError::Newer { found: 99, known: 2 }), "{newer:?}");
 
     let replica = TestServer::start(&["--replicaof", "127.0.0.1 1"]);
     assert!(matches!(fails(replica.url()).await, RedisError::Replica));
+}
+
+#[tokio::test]
+async fn what_an_older_version_has_counted_is_counted_again() {
+    let server = TestServer::start(&[]);
+    let store = connect(&server).await;
+    store.enqueue(&[job("x")]).await.unwrap();
+    // Layout 1 counted webhooks that wait, too.
+    let _: i64 = command(&server, &["HSET", "jq:{q}:m", "v", "1"]).await;
+    let _: i64 = command(&server, &["HSET", "jq:{q}:n:anonymous", "q", "7"]).await;
+    let _newer = connect(&server).await;
+    let counted: u64 = command(&server, &["HGET", "jq:{q}:n:anonymous", "q"]).await;
+    assert_eq!(counted, 1);
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ fn a_replica_is_no_queue() {
 fn a_queue_of_a_newer_version_is_left_alone() {
     let server = TestServer::start(&[]);
     command(&server, &["HSET", "jq:{default}:m", "v", "99"]);
-    refused(&server.url(), &[], "the queue has layout 99, this version knows 1: update");
+    refused(&server.url(), &[], "the queue has layout 99, this version knows 2: update");
 }
 
 #[test]
