@@ -1,7 +1,9 @@
 //! Many submissions in one request, answered in the order in which they end.
 //!
-//! A JSON array is taken as a whole or not at all. Of a stream (NDJSON) each line is taken for
-//! itself, as soon as it is there; while the queue is full the stream waits.
+//! A JSON array is taken as a whole or refused as a whole; a server that is killed while it hands it
+//! to the queue leaves a beginning of it there, which the same array under its key completes. Of a
+//! stream (NDJSON) each line is taken for itself, as soon as it is there; while the queue is full the
+//! stream waits.
 
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;

@@ -107,9 +107,9 @@ fn a_batch_that_kill_9_cuts_off_and_that_is_sent_again_is_there_once() {
     assert_eq!((again, totals()), (ids, (json!(COUNT), json!(COUNT))));
 }
 
-/// An array is taken as a whole: killed at any time, all of it is there or nothing.
+/// Killed at any time, a beginning of an array is there, or none of it; its key completes it.
 #[test]
-fn an_array_that_kill_9_cuts_off_is_there_as_a_whole_or_not_at_all() {
+fn an_array_that_kill_9_cuts_off_is_completed_by_its_key() {
     let redis = TestServer::strict();
     let one = |n| json!({"language": "python3", "source": format!("ms=0 echo={n}")});
     let body = Value::from_iter((0..500).map(one)).to_string();
@@ -129,7 +129,8 @@ fn an_array_that_kill_9_cuts_off_is_there_as_a_whole_or_not_at_all() {
         let service = Service::start(&redis, &[]);
         let fleet = service.ask("GET /v1/fleet", &Value::Null).1;
         let count = fleet["totals"]["enqueued"].as_u64().unwrap();
-        assert!([0, 500].contains(&count), "{count} after {delay} ms");
+        // What one step of the queue adds.
+        assert!(count <= 500 && count.is_multiple_of(100), "{count} after {delay} ms");
     }
     let service = Service::start(&redis, &[]);
     let mut stream = connect(&service);
