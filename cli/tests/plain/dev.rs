@@ -137,5 +137,10 @@ fn the_compose_file_has_a_server_four_workers_and_redis() {
         }
     }
     let image = app["build"]["dockerfile"].as_str().unwrap();
-    assert!(at(image).exists(), "{image}");
+    let image = fs::read_to_string(at(image)).unwrap();
+    // The builder is of the pinned toolchain, whose file it does not read.
+    let pin = fs::read_to_string(at("rust-toolchain.toml")).unwrap();
+    let (_, pin) = pin.split_once("channel = \"").unwrap();
+    let (pin, _) = pin.split_once(".0\"").unwrap();
+    assert!(image.contains(&format!("ARG RUST=rust:{pin}-slim-bookworm\n")), "{pin}");
 }
