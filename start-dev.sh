@@ -88,29 +88,53 @@ rest() { # address what-ends status
 
 # --- with Docker -----------------------------------------------------------------------------------
 
+# Compose is a plugin of docker, or the program of its own that it was before (Debian 12 has 1.29).
+compose=()
+
 stop_compose() {
   trap - EXIT INT TERM
   say "stopping"
   [ -z "${sleeper:-}" ] || kill "$sleeper" 2>/dev/null || true
-  docker compose down --timeout 10 >/dev/null 2>&1 || true
+  # The containers go, and what they said with them.
+  "${compose[@]}" logs --no-color >"$dir/log/compose.log" 2>&1 || true
+  # Redis keeps its data in a volume without a name, which nothing would find again.
+  "${compose[@]}" down --volumes --timeout 10 >/dev/null 2>&1 || true
+}
+
+# Whether every container is healthy.
+healthy() {
+  local ids states
+  mapfile -t ids < <("${compose[@]}" ps --all --quiet)
+  states=$(docker inspect --format '{{.State.Status}} {{.State.Health.Status}}' "${ids[@]}" 2>/dev/null) &&
+    ! grep -qvx 'running healthy' <<<"$states"
 }
 
 with_docker() {
   local begun address
   [ "$port" != 0 ] || die "with Docker the port is fixed; give EVALX_DEV_PORT another number"
   export EVALX_PORT=$port EVALX_SLOTS=$((($(nproc) + 3) / 4))
-  docker compose build
+  # Not the folder's name: another project may have it. 1.29 knows no name in the file.
+  export COMPOSE_PROJECT_NAME=evalx-dev COMPOSE_FILE=docker-compose.yml
+  rm -rf "$dir/log"
+  mkdir -p "$dir/log"
+  "${compose[@]}" build app
   begun=$(now)
   trap 'stop_compose; exit 130' INT
   trap 'stop_compose; exit 143' TERM
   trap stop_compose EXIT
-  docker compose up --detach --wait
+  "${compose[@]}" up --detach
+  # 1.29 has no `up --wait`.
+  local end=$((SECONDS + 60))
+  until healthy; do
+    [ $SECONDS -lt $end ] || die "not every container is healthy after 60 s; see $dir/log/compose.log"
+    sleep 0.1
+  done
   address=127.0.0.1:$port
   say "server, 4 workers of $EVALX_SLOTS boxes each and Redis are up after $(($(now) - begun)) ms"
-  docker compose cp "$dir/sample" app:/tmp/sample >/dev/null
+  docker cp "$dir/sample" "$("${compose[@]}" ps --quiet app):/tmp/sample" >/dev/null
   local status=0
-  submit docker compose exec -T app ./evalx submit /tmp/sample/sum.cpp --tests /tmp/sample/tests --wait ||
-    status=$?
+  submit "${compose[@]}" exec -T app \
+    ./evalx submit /tmp/sample/sum.cpp --tests /tmp/sample/tests --wait || status=$?
   sleep infinity 9>&- &
   sleeper=$!
   rest "$address" "$sleeper" "$status"
@@ -249,11 +273,16 @@ sample
 if ! $direct && command -v docker >/dev/null; then
   if ! docker info >/dev/null 2>&1; then
     say "docker is here, but no engine answers it: starting the processes directly"
-  elif ! docker compose version >/dev/null 2>&1; then
-    say "docker is here without its compose plugin: starting the processes directly"
+  elif docker compose version >/dev/null 2>&1; then
+    compose=(docker compose)
+  elif command -v docker-compose >/dev/null; then
+    compose=(docker-compose)
   else
-    with_docker
-    exit
+    say "docker is here without Compose: starting the processes directly"
   fi
+fi
+if [ ${#compose[@]} -gt 0 ]; then
+  with_docker
+  exit
 fi
 without_docker

@@ -9,24 +9,39 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Answers as Docker with its compose plugin, and writes down what it was asked.
-const DOCKER: &str = "#!/bin/bash
-echo \"$*\" >> \"$0.log\"
-if [ \"$1\" = info ] && [ -e \"$0.off\" ]; then exit 1; fi
-if [ \"$1 $2\" = 'compose exec' ]; then echo 'AC  20 of 20 accepted'; fi
-";
+/// Answers as Docker with its compose plugin, or as the program `docker-compose`, and writes down
+/// what it was asked. The second container needs a moment.
+const DOCKER: &str = r#"#!/bin/bash
+cd "$(dirname "$0")"
+asked="$(basename "$0") $*"
+echo "$asked" >> log
+case $asked in
+  'docker info') [ ! -e no-engine ] ;;
+  'docker compose version') [ ! -e no-plugin ] ;;
+  *' exec '*) echo 'AC  20 of 20 accepted' ;;
+  *' ps --quiet app') echo one ;;
+  *' ps --all --quiet') printf 'one\ntwo\n' ;;
+  *' logs '*) echo 'worker-1  a log' ;;
+  'docker inspect '*)
+    echo 'running healthy'
+    if [ -e inspected ]; then echo 'running healthy'; else echo 'running starting'; fi
+    touch inspected ;;
+esac
+"#;
 
 fn at(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
 }
 
-fn docker(engine: bool) -> TempDir {
+/// A folder with these programs, all of them [`DOCKER`], and these marks of what it lacks.
+fn docker(programs: &[&str], lacks: &[&str]) -> TempDir {
     let root = tempfile::tempdir().unwrap();
-    let docker = root.path().join("docker");
-    fs::write(&docker, DOCKER).unwrap();
-    fs::set_permissions(&docker, fs::Permissions::from_mode(0o755)).unwrap();
-    if !engine {
-        fs::write(root.path().join("docker.off"), "").unwrap();
+    for program in programs.iter().map(|name| root.path().join(name)) {
+        fs::write(&program, DOCKER).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    for mark in lacks {
+        fs::write(root.path().join(mark), "").unwrap();
     }
     root
 }
@@ -49,33 +64,58 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-#[test]
-fn with_an_engine_the_compose_file_is_started_used_and_stopped() {
-    let root = docker(true);
-    let done = start_dev(root.path(), &["--once"]);
+/// What an engine is asked for by this Compose.
+fn comes_up_judges_and_stops(root: &Path, compose: &str) {
+    let done = start_dev(root, &["--once"]);
     let (said, error) = (text(&done.stdout), text(&done.stderr));
     assert!(done.status.success(), "{said}{error}");
     assert!(
         said.contains("AC  20 of 20 accepted") && said.contains("page     http://127.0.0.1:2358/")
     );
-    let log = fs::read_to_string(root.path().join("docker.log")).unwrap();
+    let log = fs::read_to_string(root.join("log")).unwrap();
     let asked: Vec<_> = log.lines().collect();
-    assert_eq!(
-        asked[..4],
-        ["info", "compose version", "compose build", "compose up --detach --wait"]
-    );
-    assert!(asked[4].ends_with("/dev/sample app:/tmp/sample"), "{log}");
-    let submit =
-        "compose exec -T app ./evalx submit /tmp/sample/sum.cpp --tests /tmp/sample/tests --wait";
-    assert_eq!(asked[5..], [submit, "compose down --timeout 10"]);
-    let tests = root.path().join("dev/sample/tests");
+    assert_eq!(asked[..2], ["docker info", "docker compose version"]);
+    let inspect =
+        "docker inspect --format {{.State.Status}} {{.State.Health.Status}} one two".to_owned();
+    let of = |what: &str| format!("{compose} {what}");
+    let all = of("ps --all --quiet");
+    let sample = root.join("dev/sample");
+    let expected = [
+        of("build app"),
+        of("up --detach"),
+        all.clone(),
+        inspect.clone(),
+        all,
+        inspect,
+        of("ps --quiet app"),
+        format!("docker cp {} one:/tmp/sample", sample.display()),
+        of("exec -T app ./evalx submit /tmp/sample/sum.cpp --tests /tmp/sample/tests --wait"),
+        of("logs --no-color"),
+        of("down --volumes --timeout 10"),
+    ];
+    assert_eq!(asked[2..], expected);
+    let tests = sample.join("tests");
     assert_eq!(fs::read_dir(&tests).unwrap().count(), 40);
     assert_eq!(fs::read_to_string(tests.join("2.ans")).unwrap(), "5050\n");
+    // The containers are gone; what they said is kept.
+    let kept = fs::read_to_string(root.join("dev/log/compose.log")).unwrap();
+    assert_eq!(kept, "worker-1  a log\n");
+}
+
+#[test]
+fn with_an_engine_the_compose_file_is_started_used_and_stopped() {
+    comes_up_judges_and_stops(docker(&["docker", "docker-compose"], &[]).path(), "docker compose");
+}
+
+#[test]
+fn without_the_plugin_the_compose_of_debian_is_taken() {
+    let root = docker(&["docker", "docker-compose"], &["no-plugin"]);
+    comes_up_judges_and_stops(root.path(), "docker-compose");
 }
 
 #[test]
 fn without_an_engine_that_is_said_in_a_line_and_the_processes_are_started() {
-    let root = docker(false);
+    let root = docker(&["docker"], &["no-engine"]);
     let done = start_dev(root.path(), &["--once"]);
     let said = text(&done.stdout);
     let expected = "docker is here, but no engine answers it: starting the processes directly\n";
@@ -110,6 +150,9 @@ fn merged(value: &Value) -> Value {
 fn the_compose_file_has_a_server_four_workers_and_redis() {
     let text = fs::read_to_string(at("docker-compose.yml")).unwrap();
     let file: Value = judge::yaml::from_str(&text).unwrap();
+    // All that 1.29 takes, beside extensions.
+    let own = file.as_object().unwrap().keys().filter(|name| !name.starts_with("x-"));
+    assert_eq!(own.collect::<Vec<_>>(), ["services"]);
     let services = file["services"].as_object().unwrap();
     let names: Vec<_> = services.keys().map(String::as_str).collect();
     assert_eq!(names.len(), 6, "{names:?}");
@@ -121,6 +164,7 @@ fn the_compose_file_has_a_server_four_workers_and_redis() {
         let worker = merged(&services[*name]);
         assert_eq!(worker["command"], serde_json::json!(["./evalx", "worker"]));
         assert_eq!(worker["image"], app["image"]);
+        assert_eq!(worker["build"], Value::Null, "a build of its own");
         assert_eq!(worker["privileged"], true);
         assert_eq!(worker["environment"]["REDIS_URL"], "redis://redis:6379");
         places.insert(worker["environment"]["EVALX_PLACE"].as_str().unwrap().to_owned());
