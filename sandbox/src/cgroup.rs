@@ -22,12 +22,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
+use rustix::io::Errno;
 
 use crate::Bytes;
 pub use discover::{Discovery, discover};
 
 /// The longest time between two ticks of a kernel (`CONFIG_HZ` of 100).
 const TICK: Duration = Duration::from_millis(10);
+
+/// How long another evalX may take to come or go; it takes milliseconds, or a second when what it
+/// leaves does not die at once.
+const TURN: Duration = Duration::from_secs(5);
 
 /// Which generation of control groups a host offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +107,21 @@ pub enum Error {
         path: PathBuf,
         /// How much.
         held: Bytes,
+    },
+    /// Killed for want of memory outside of the group.
+    #[error(
+        "a box was killed below its own memory limit: all boxes together used up the memory above \
+         {path:?}; grant fewer or smaller ones, or more memory to evalX"
+    )]
+    Starved {
+        /// The group.
+        path: PathBuf,
+    },
+    /// Another evalX in the same base does not come to an end.
+    #[error("another evalX has been changing {path:?} for {} s", TURN.as_secs())]
+    Busy {
+        /// The base.
+        path: PathBuf,
     },
     /// Processes that do not die.
     #[error("processes are still alive in {path:?} after they were killed")]
@@ -282,7 +302,7 @@ impl Group {
     /// Whether a process was killed since `begin` because the group's memory was used up.
     ///
     /// # Errors
-    /// The step that failed.
+    /// The step that failed; on v2 also [`Error::Starved`].
     pub fn out_of_memory(&self) -> Result<bool, Error> {
         match &self.0 {
             GroupKind::V2(g) => g.out_of_memory(),
@@ -346,6 +366,26 @@ fn make_owned(dir: &Path) -> Result<OwnedFd, Error> {
         source: e.into(),
     })?;
     Ok(fd)
+}
+
+/// For as long as what it returns is held, no other evalX comes to `base` or leaves it: it would
+/// take a folder that is not locked yet for a dead owner's, or switch off for all what one has just
+/// switched on.
+fn take_turn(base: &Path) -> Result<OwnedFd, Error> {
+    let fd = open_dir(base)?;
+    let deadline = Instant::now() + TURN;
+    loop {
+        match flock(&fd, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(fd),
+            Err(Errno::WOULDBLOCK) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err(Errno::WOULDBLOCK) => return Err(Error::Busy { path: base.to_owned() }),
+            Err(e) => {
+                return Err(Error::Step { step: "lock", path: base.to_owned(), source: e.into() });
+            }
+        }
+    }
 }
 
 fn make(dir: &Path) -> Result<(), Error> {

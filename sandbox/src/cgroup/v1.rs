@@ -12,7 +12,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::file::File;
-use super::{Error, make, make_owned, owner_name, remove_tree, sweep};
+use super::{Error, make, make_owned, owner_name, remove_tree, sweep, take_turn};
 use crate::Bytes;
 
 /// What the kernel's statistics may be off by: it adds up each CPU's share in batches
@@ -36,6 +36,7 @@ pub(super) struct Tree {
 
 impl Tree {
     pub(super) fn open(bases: [PathBuf; 3]) -> Result<Self, Error> {
+        let _turn = take_turn(&bases[0])?;
         let name = owner_name()?;
         let mut owned = Vec::new();
         for base in &bases {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use rustix::fs::{OFlags, StatVfsMountFlags, statvfs};
 use rustix::mount::{MountFlags, mount_remount};
 
 use super::file::File;
-use super::{Error, make, make_owned, open_dir, others, owner_name, remove_tree, sweep};
+use super::{Error, make, make_owned, open_dir, others, owner_name, remove_tree, sweep, take_turn};
 use crate::Bytes;
 
 /// The leaf that the processes found in the base move to.
@@ -20,6 +21,10 @@ pub(super) const SUPERVISOR: &str = "evalx-sup";
 /// pod's limit, or an OOM there would kill the worker with every box (`memory.oom.group` is set by
 /// kubelet since 1.28).
 const RESERVE: u64 = 256 << 20;
+
+/// What may stay charged to a group between two runs: what each CPU holds in advance
+/// (mm/memcontrol.c, `MEMCG_CHARGE_BATCH`), what the kernel has not freed yet, some file.
+const RESIDUE: u64 = 1 << 20;
 
 /// The folder of this process.
 #[derive(Debug)]
@@ -33,6 +38,7 @@ pub(super) struct Tree {
 impl Tree {
     pub(super) fn open(base: &Path) -> Result<Self, Error> {
         make_writable(base)?;
+        let _turn = take_turn(base)?;
         sweep(base)?;
         empty_base(base)?;
         enable(base, "+")?;
@@ -67,8 +73,9 @@ impl Tree {
 impl Drop for Tree {
     /// Leaves the base as it was found, unless another evalX lives in it.
     fn drop(&mut self) {
+        let turn = take_turn(&self.base);
         let gone = remove_tree(&self.dir).is_ok() && !others(&self.base);
-        if gone && enable(&self.base, "-").is_ok() {
+        if gone && turn.is_ok() && enable(&self.base, "-").is_ok() {
             let supervisor = self.base.join(SUPERVISOR);
             if move_all(&supervisor, &self.base).is_ok() {
                 // What cannot be removed now is taken over by the next start.
@@ -79,14 +86,18 @@ impl Drop for Tree {
 }
 
 /// A privileged container may have its control groups mounted read-only and yet be allowed to
-/// change that, in its own mount namespace.
+/// change that, in its own mount namespace. Of the mount alone (`MS_BIND`, mount(2)): the file
+/// system is the machine's, and with it options like `nsdelegate`, which a plain remount clears
+/// for everybody.
 fn make_writable(base: &Path) -> Result<(), Error> {
     let read_only = || statvfs(base).is_ok_and(|s| s.f_flag.contains(StatVfsMountFlags::RDONLY));
     if !read_only() {
         return Ok(());
     }
-    let point = base.ancestors().find(|dir| mount_remount(*dir, MountFlags::empty(), c"").is_ok());
-    if point.is_some() && !read_only() {
+    let device = |dir: &Path| fs::metadata(dir).map(|m| m.dev()).ok();
+    let within = base.ancestors().take_while(|dir| device(dir) == device(base));
+    let flags = MountFlags::BIND | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    if within.last().is_some_and(|point| mount_remount(point, flags, c"").is_ok()) && !read_only() {
         return Ok(());
     }
     Err(Error::ReadOnly { path: base.to_owned() })
@@ -143,6 +154,8 @@ fn put(dir: &Path, name: &str, value: &str) -> Result<(), Error> {
 pub(super) struct Group {
     path: PathBuf,
     files: Files,
+    /// What is charged before the first process of the next run is born.
+    residue: u64,
     start: Start,
 }
 
@@ -150,6 +163,7 @@ pub(super) struct Group {
 struct Files {
     dir: OwnedFd,
     memory_max: File,
+    memory_current: File,
     memory_events: File,
     /// A write resets what this descriptor reads, since Linux 6.12.
     memory_peak: File,
@@ -163,23 +177,28 @@ struct Files {
 #[derive(Debug, Default, Clone, Copy)]
 struct Start {
     cpu: u64,
+    ooms: u64,
     oom_kills: u64,
 }
 
 impl Group {
     fn make(path: PathBuf) -> Result<Self, Error> {
         let files = Files::make(&path)?;
-        Ok(Self { path, files, start: Start::default() })
+        Ok(Self { path, files, residue: 0, start: Start::default() })
     }
 
     pub(super) fn dir(&self) -> BorrowedFd<'_> {
         self.files.dir.as_fd()
     }
 
+    /// A group to which much is still charged (files that a run was the first to read stay in
+    /// memory) is made anew: it would be in the peak of every run from now on.
     pub(super) fn renew(&mut self) -> Result<(), Error> {
-        if self.files.memory_peak.try_write("reset").is_err() {
+        self.residue = self.files.memory_current.number()?;
+        if self.residue > RESIDUE || self.files.memory_peak.try_write("reset").is_err() {
             remove_tree(&self.path)?;
             self.files = Files::make(&self.path)?;
+            self.residue = 0;
         }
         Ok(())
     }
@@ -189,6 +208,7 @@ impl Group {
         self.files.pids_max.write(&processes.to_string())?;
         self.start = Start {
             cpu: self.files.cpu.field("usage_usec")?,
+            ooms: self.files.memory_events.field("oom")?,
             oom_kills: self.files.memory_events.field("oom_kill")?,
         };
         Ok(())
@@ -204,11 +224,20 @@ impl Group {
     }
 
     pub(super) fn memory_peak(&self) -> Result<Bytes, Error> {
-        self.files.memory_peak.number().map(Bytes)
+        self.files.memory_peak.number().map(|peak| Bytes(peak.saturating_sub(self.residue)))
     }
 
+    /// A kill that the group's own limit was no reason for (`oom`) was for want of memory above it
+    /// (Documentation/admin-guide/cgroup-v2.rst, memory.events): not the guest's doing.
     pub(super) fn out_of_memory(&self) -> Result<bool, Error> {
-        Ok(self.files.memory_events.field("oom_kill")? > self.start.oom_kills)
+        let events = &self.files.memory_events;
+        if events.field("oom_kill")? == self.start.oom_kills {
+            return Ok(false);
+        }
+        if events.field("oom")? == self.start.ooms {
+            return Err(Error::Starved { path: self.path.clone() });
+        }
+        Ok(true)
     }
 
     pub(super) fn processes(&self) -> Result<u32, Error> {
@@ -235,6 +264,7 @@ impl Files {
         Ok(Self {
             dir: open_dir(path)?,
             memory_max: File::open(path, "memory.max", w)?,
+            memory_current: File::open(path, "memory.current", r)?,
             memory_events: File::open(path, "memory.events", r)?,
             memory_peak: peak,
             pids_max: File::open(path, "pids.max", w)?,
