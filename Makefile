@@ -1,9 +1,9 @@
 # The verbs of this project. `make` alone lists them.
-.PHONY: help demo web test test-languages chaos check bench deny fmt
+.PHONY: help demo web test test-v2 test-languages chaos check bench deny fmt
 CARGO ?= cargo
 
 help: ## List the verbs
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 18
 
 demo: ## Build, judge the example problems with every language found, print the table
 	@scripts/toolchains core || echo "going on with the languages that are there"
@@ -16,6 +16,9 @@ web: ## Build the web page, and test it in Chromium (installed where missing, as
 
 test: ## Install what the tests need (as root), then run everything
 	@scripts/test
+
+test-v2: ## The sandbox on cgroup v2, in emulated guests with Linux 6.1 and 6.12 (QEMU by apt, as root; minutes)
+	@scripts/test-v2
 
 test-languages: ## Install every toolchain (as root), then test every language
 	scripts/toolchains full

@@ -39,6 +39,7 @@ use std::time::Duration;
 use sandbox::{Bytes, Limits, Termination};
 
 use crate::expect::{Contents, Expect, Range};
+use crate::machine::{in_time, slowness};
 
 /// What a program is given.
 #[derive(Debug, Default)]
@@ -134,6 +135,7 @@ impl Header {
         if header.native.ends.is_empty() || header.isolate.ends.is_empty() {
             return Err(Error::Missing { key: "ends" });
         }
+        header.given.limits = in_time(header.given.limits);
         Ok(header)
     }
 
@@ -239,9 +241,9 @@ fn expect(to: &mut Expect, key: &str, value: &str) -> Result<(), Error> {
         "stderr" => to.stderr = Some(json(key, value, "a JSON string")?),
         "stdout-size" => to.stdout_size = Some(range(key, value, |v| size(key, v).map(|b| b.0))?),
         "stderr-size" => to.stderr_size = Some(range(key, value, |v| size(key, v).map(|b| b.0))?),
-        "cpu" => to.cpu = Some(range(key, value, |v| duration(key, v))?),
-        "wall" => to.wall = Some(range(key, value, |v| duration(key, v))?),
-        "took" => to.took = Some(range(key, value, |v| duration(key, v))?),
+        "cpu" => to.cpu = Some(times(key, value)?),
+        "wall" => to.wall = Some(times(key, value)?),
+        "took" => to.took = Some(times(key, value)?),
         "memory" => to.memory = Some(range(key, value, |v| size(key, v).map(|b| b.0))?),
         "switches" => to.switches = Some(range(key, value, |v| number(key, v))?),
         "file" => {
@@ -310,6 +312,12 @@ fn range<T>(
     let (low, high) = value.split_once("..").ok_or_else(|| bad(key, value, "LOW..HIGH"))?;
     let end = |text: &str| if text.is_empty() { Ok(None) } else { parse(text).map(Some) };
     Ok(Range { low: end(low)?, high: end(high)? })
+}
+
+/// A range of durations; slow machines may take longer.
+fn times(key: &str, value: &str) -> Result<Range<Duration>, Error> {
+    let Range { low, high } = range(key, value, |v| duration(key, v))?;
+    Ok(Range { low, high: high.map(|high| high * slowness()) })
 }
 
 fn size(key: &str, value: &str) -> Result<Bytes, Error> {

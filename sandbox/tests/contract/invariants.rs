@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use libtest_mimic::Failed;
 use sandbox::{Cancel, Termination};
 
+use crate::machine::slowness;
 use crate::rig::{Rig, chain};
 
 /// What an engine may take to tidy up behind the result: it answers first and tears down then.
@@ -151,7 +152,7 @@ pub(crate) fn probe(rig: &Rig) -> Result<(), Failed> {
         && outcome.stdout.bytes == b"probe=ok\n"
         && outcome.stderr.bytes.is_empty()
         && outcome.usage.memory < 16 << 20
-        && outcome.usage.cpu < Duration::from_millis(500);
+        && outcome.usage.cpu < Duration::from_millis(500) * slowness();
     if clean { Ok(()) } else { Err(format!("the next run is not as usual: {outcome:?}").into()) }
 }
 

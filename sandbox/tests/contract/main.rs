@@ -15,6 +15,7 @@ mod expect;
 mod header;
 mod header_trials;
 mod invariants;
+mod machine;
 mod programs;
 mod rig;
 mod scenarios;
@@ -27,8 +28,11 @@ use libtest_mimic::Arguments;
 
 fn main() -> ExitCode {
     sandbox::agent::enter_if_asked();
-    if std::env::args().nth(1).as_deref() == Some(victim::MODE) {
-        return victim::main();
+    let mut args = std::env::args().skip(1);
+    match (args.next().as_deref(), args.next()) {
+        (Some(victim::MODE), None) => return victim::main(),
+        (Some(programs::MODE), Some(folder)) => return programs::main(folder.as_ref()),
+        _ => {}
     }
     suite::main(Arguments::from_args())
 }

@@ -1,15 +1,19 @@
 //! The programs of the suite, compiled by the host's gcc: once a run, in parallel, each from one
-//! file, linked statically so that a case needs nothing of the box.
+//! file, linked statically so that a case needs nothing of the box. A slow machine (the guest of
+//! `make test-v2`) gets them from a fast one: [`MODE`] fills a folder there, and [`KEPT`] names it
+//! here.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::sync::Mutex;
 use std::thread;
 
 use libtest_mimic::Failed;
 use tempfile::TempDir;
+
+use crate::cases::sources;
 
 const FLAGS: [&str; 10] = [
     "-std=gnu11",
@@ -24,6 +28,12 @@ const FLAGS: [&str; 10] = [
     "-Wno-infinite-recursion",
 ];
 
+/// The argument that makes this binary compile every program into the folder that follows.
+pub(crate) const MODE: &str = "programs";
+
+/// Names a folder of programs that are compiled already.
+const KEPT: &str = "EVALX_TEST_PROGRAMS";
+
 /// Compiled programs by name, and where they are.
 #[derive(Debug)]
 pub(crate) struct Programs {
@@ -35,23 +45,12 @@ impl Programs {
     /// Compiles `sources`; a failure is kept for the cases that want the program.
     pub(crate) fn build(sources: &BTreeMap<String, PathBuf>) -> Result<Self, Failed> {
         let dir = tempfile::Builder::new().prefix("evalx-contract-").tempdir()?;
-        let left = Mutex::new(sources.iter());
-        let built = Mutex::new(BTreeMap::new());
-        let workers = thread::available_parallelism().map_or(1, usize::from);
-        thread::scope(|scope| {
-            for _ in 0..workers {
-                scope.spawn(|| {
-                    let next = || left.lock().ok()?.next();
-                    while let Some((name, source)) = next() {
-                        let program = compile(source, &dir.path().join(name));
-                        if let Ok(mut built) = built.lock() {
-                            built.insert(name.clone(), program);
-                        }
-                    }
-                });
-            }
-        });
-        let built = built.into_inner().map_err(|_| "a compiling thread panicked")?;
+        let kept = std::env::var_os(KEPT).map(PathBuf::from);
+        let program = |name: &str, source: &Path| match &kept {
+            Some(kept) => Ok(kept.join(name)),
+            None => compile(source, &dir.path().join(name)),
+        };
+        let built = in_parallel(sources, program)?;
         Ok(Self { dir, built })
     }
 
@@ -70,6 +69,43 @@ impl Programs {
         fs::create_dir_all(&path)?;
         Ok(path)
     }
+}
+
+/// What this binary does when it is started with [`MODE`].
+pub(crate) fn main(folder: &Path) -> ExitCode {
+    let all = sources("cases").and_then(|mut all| {
+        all.extend(sources("scenarios/programs")?);
+        in_parallel(&all, |name, source| compile(source, &folder.join(name)))
+    });
+    match all {
+        Ok(built) if built.values().all(Result::is_ok) => ExitCode::SUCCESS,
+        // Says which when the suite is run here.
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// Calls `build` with each of `sources`, as many at once as there are CPUs.
+fn in_parallel(
+    sources: &BTreeMap<String, PathBuf>,
+    build: impl Fn(&str, &Path) -> Result<PathBuf, String> + Sync,
+) -> Result<BTreeMap<String, Result<PathBuf, String>>, Failed> {
+    let left = Mutex::new(sources.iter());
+    let built = Mutex::new(BTreeMap::new());
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                let next = || left.lock().ok()?.next();
+                while let Some((name, source)) = next() {
+                    let program = build(name, source);
+                    if let Ok(mut built) = built.lock() {
+                        built.insert(name.clone(), program);
+                    }
+                }
+            });
+        }
+    });
+    Ok(built.into_inner().map_err(|_| "a compiling thread panicked")?)
 }
 
 fn compile(source: &Path, program: &Path) -> Result<PathBuf, String> {

@@ -9,6 +9,7 @@ use libtest_mimic::Failed;
 use sandbox::{Bytes, Contents, Job, Limits, Stdin, Stdout, Termination};
 
 use super::ensure;
+use crate::machine::in_time;
 use crate::rig::Rig;
 
 const PIPED: usize = 64 << 20;
@@ -50,6 +51,7 @@ pub(super) fn pipes_both_ways(rig: &Rig) -> Result<(), Failed> {
     let job = Job {
         stdin: Stdin::Pipe(guest_in.into()),
         stdout: Stdout::Pipe(guest_out.into()),
+        limits: in_time(Limits::default()),
         ..program.job(&[])
     };
     let (ran, written, same) = thread::scope(|scope| {
@@ -75,7 +77,7 @@ pub(super) fn memory_under_an_output_flood(rig: &Rig) -> Result<(), Failed> {
 
 /// Standard error without end, which does not end the run, costs us what is kept of it.
 pub(super) fn memory_under_an_error_flood(rig: &Rig) -> Result<(), Failed> {
-    let limits = Limits::default();
+    let limits = in_time(Limits::default());
     flood(rig, "a21_error_flood", &limits, Termination::Exited(0), limits.stderr)
 }
 

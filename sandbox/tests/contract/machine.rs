@@ -1,0 +1,17 @@
+//! What the suite has to know of the machine it runs on.
+
+use sandbox::Limits;
+
+/// How much longer than on a real machine things may take here: once as long, unless
+/// `EVALX_TEST_SLOWNESS` says more, as it does in the emulated guest of `make test-v2`. So much
+/// larger are the limits of time of all cases, and the upper ends of the times they expect.
+pub(crate) fn slowness() -> u32 {
+    let said = std::env::var("EVALX_TEST_SLOWNESS").ok();
+    said.and_then(|n| n.parse().ok()).unwrap_or(1)
+}
+
+/// The limits that such a machine grants instead of `limits`.
+pub(crate) fn in_time(limits: Limits) -> Limits {
+    let n = slowness();
+    Limits { cpu: limits.cpu * n, wall: limits.wall * n, ..limits }
+}
