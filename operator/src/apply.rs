@@ -1,0 +1,209 @@
+//! Fourth step: writes what differs from what is there, and removes what is ours and no more wanted.
+
+use std::time::Duration;
+
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::core::DynamicObject;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::api::{self, call, chain};
+use crate::build::{APPLIED, Kind, MANAGER, Object};
+use crate::conditions::reasons;
+use crate::context::Context;
+use crate::validate::Complaint;
+use crate::world::{Live, Seen};
+
+/// How long an object that was refused is not tried again, unless it has changed.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// An object that the API server did not take.
+#[derive(Debug, Clone)]
+pub(crate) struct Refused {
+    digest: String,
+    at: Instant,
+    complaint: Complaint,
+}
+
+/// Writes all objects of a cluster, in their order. What the API server does not take is returned: it
+/// is the user's to mend, and the rest is written all the same.
+///
+/// # Errors
+/// When the API server does not answer, or is busy: later more.
+pub(crate) async fn apply(
+    context: &Context,
+    seen: &Seen,
+    objects: &[Object],
+) -> Result<Vec<Complaint>, api::Error> {
+    let mut complaints = Vec::new();
+    for object in objects {
+        match one(context, seen, object).await {
+            Ok(None) => {}
+            Ok(Some(complaint)) => complaints.push(complaint),
+            // The Prometheus operator has just been removed: the next look knows.
+            Err(error) if object.kind == Kind::ServiceMonitor && error.is_not_found() => {
+                context.world.sight().service_monitors = false;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    remove_orphans(context, seen, objects).await?;
+    Ok(complaints)
+}
+
+async fn one(
+    context: &Context,
+    seen: &Seen,
+    object: &Object,
+) -> Result<Option<Complaint>, api::Error> {
+    let known = {
+        let sight = context.world.sight();
+        match sight.live(&seen.key, object.kind, &object.name) {
+            Some(live) if live.owner.as_ref() == Some(&seen.uid) && live.is(object) => {
+                return Ok(None);
+            }
+            live => live.is_some_and(|live| live.owner.as_ref() == Some(&seen.uid)),
+        }
+    };
+    let slot = (object.kind, object.name.clone());
+    let digest = object.value["metadata"]["annotations"][APPLIED].as_str().unwrap_or_default();
+    let before = context.memo(&seen.key, |memo| memo.refused.get(&slot).cloned());
+    if let Some(refused) = before.filter(|r| r.digest == digest && r.at.elapsed() < AGAIN) {
+        return Ok(Some(refused.complaint));
+    }
+    let written = match known || is_free(context, seen, object).await? {
+        true => write(context, seen, object).await,
+        false => return Ok(Some(refuse(context, seen, object, digest, &taken(object)))),
+    };
+    match written {
+        Ok(()) => {
+            context.memo(&seen.key, |memo| memo.refused.remove(&slot));
+            Ok(None)
+        }
+        Err(error) if error.is_refusal() => {
+            let reason = if error.is_forbidden() { forbidden(&error) } else { reasons::REJECTED };
+            let message = format!("{} {}: {}", object.kind.as_str(), object.name, said(&error));
+            let complaint = Complaint { reason, message };
+            Ok(Some(refuse(context, seen, object, digest, &complaint)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether an object that the watch does not know is not there, or is ours without our labels. An
+/// apply would take it from whoever made it.
+async fn is_free(context: &Context, seen: &Seen, object: &Object) -> Result<bool, api::Error> {
+    let api = api_of(context, seen, object.kind);
+    match call("look for an object", api.get_opt(&object.name)).await {
+        Ok(None) => Ok(true),
+        Ok(Some(found)) => Ok(Live::of(found).owner.as_ref() == Some(&seen.uid)),
+        // Then the write says what is missing.
+        Err(error) if error.is_forbidden() || error.is_not_found() => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+async fn write(context: &Context, seen: &Seen, object: &Object) -> Result<(), api::Error> {
+    let params = PatchParams::apply(MANAGER).force();
+    let patch = Patch::Apply(&object.value);
+    let api = api_of(context, seen, object.kind);
+    let written = call("write an object", api.patch(&object.name, &params, &patch)).await?;
+    let mut live = Live::of(written);
+    if !live.is(object) {
+        live.settle(object);
+    }
+    info!(
+        namespace = &*seen.key.namespace,
+        judgecluster = &*seen.key.name,
+        kind = object.kind.as_str(),
+        name = object.name,
+        "applied"
+    );
+    context.world.sight().put_live(&seen.key, object.kind, &object.name, live);
+    Ok(())
+}
+
+fn refuse(
+    context: &Context,
+    seen: &Seen,
+    object: &Object,
+    digest: &str,
+    complaint: &Complaint,
+) -> Complaint {
+    let Complaint { reason, message } = complaint;
+    warn!(namespace = &*seen.key.namespace, judgecluster = &*seen.key.name, reason, "{message}");
+    let refused =
+        Refused { digest: digest.to_owned(), at: Instant::now(), complaint: complaint.clone() };
+    context
+        .memo(&seen.key, |memo| memo.refused.insert((object.kind, object.name.clone()), refused));
+    complaint.clone()
+}
+
+fn taken(object: &Object) -> Complaint {
+    let (kind, name) = (object.kind.as_str(), &object.name);
+    let message = format!(
+        "there is a {kind} {name} that is not this JudgeCluster's; rename or delete one of the two"
+    );
+    Complaint { reason: reasons::NAME_TAKEN, message }
+}
+
+/// A quota is told as a missing right.
+fn forbidden(error: &api::Error) -> &'static str {
+    match error.status() {
+        Some(status) if status.message.contains("exceeded quota") => reasons::QUOTA,
+        _ => reasons::FORBIDDEN,
+    }
+}
+
+fn said(error: &api::Error) -> String {
+    let said = error.status().map_or_else(|| chain(error), |status| status.message.clone());
+    said.chars().take(600).collect()
+}
+
+/// Removes objects of this cluster that are no more wanted.
+async fn remove_orphans(
+    context: &Context,
+    seen: &Seen,
+    objects: &[Object],
+) -> Result<(), api::Error> {
+    let orphans: Vec<(Kind, String, String)> = {
+        let sight = context.world.sight();
+        let ours = sight.all_live(&seen.key).filter(|(_, l)| l.owner.as_ref() == Some(&seen.uid));
+        let orphans = ours.filter(|((kind, name), _)| {
+            !objects.iter().any(|object| object.kind == *kind && object.name == *name)
+        });
+        orphans.map(|((kind, name), live)| (*kind, name.clone(), live.uid.clone())).collect()
+    };
+    for (kind, name, uid) in orphans {
+        delete(context, seen, kind, &name, &uid).await?;
+    }
+    Ok(())
+}
+
+/// Deletes an object of a cluster; one that has gone already is as good.
+pub(crate) async fn delete(
+    context: &Context,
+    seen: &Seen,
+    kind: Kind,
+    name: &str,
+    uid: &str,
+) -> Result<(), api::Error> {
+    let precise = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
+    let params = DeleteParams { preconditions: Some(precise), ..DeleteParams::background() };
+    let api = api_of(context, seen, kind);
+    match call("delete an object", api.delete(name, &params)).await {
+        Ok(_) => {
+            let namespace = &*seen.key.namespace;
+            info!(namespace, judgecluster = &*seen.key.name, kind = kind.as_str(), name, "deleted");
+        }
+        Err(error) if error.is_not_found() || error.is_conflict() => {}
+        Err(error) => return Err(error),
+    }
+    context.world.sight().drop_live(&seen.key, kind, name);
+    Ok(())
+}
+
+fn api_of(context: &Context, seen: &Seen, kind: Kind) -> Api<DynamicObject> {
+    Api::namespaced_with(context.client.clone(), &seen.key.namespace, &kind.resource())
+}

@@ -1,0 +1,33 @@
+//! The objects of a fleet: pure, no client. What is made here is written as it is (`apply`), and a
+//! golden file holds it: a changed pod template restarts every worker of every cluster.
+
+mod api;
+mod languages;
+mod monitor;
+mod network;
+mod object;
+mod redis;
+mod sizing;
+mod worker;
+
+pub(crate) use object::digest;
+pub use object::{APPLIED, COMPONENT, INSTANCE, Kind, MANAGED_BY, MANAGER, Object, labels_of};
+pub use worker::{SLOTS, daemon_set_name};
+
+use crate::validate::Fleet;
+
+/// Everything that a fleet consists of, in the order in which it is written: what is mounted comes
+/// before what mounts it, or pods would start without it.
+#[must_use]
+pub fn build(fleet: &Fleet) -> Vec<Object> {
+    let mut objects = Vec::new();
+    objects.push(sizing::config_map(fleet));
+    objects.extend(languages::config_map(fleet));
+    objects.extend(network::policies(fleet));
+    objects.extend(redis::objects(fleet));
+    objects.push(worker::service(fleet));
+    objects.push(worker::daemon_set(fleet));
+    objects.extend(monitor::service_monitor(fleet));
+    objects.extend(api::objects(fleet));
+    objects
+}

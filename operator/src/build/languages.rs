@@ -1,0 +1,16 @@
+//! The languages: a copy of the user's ConfigMap, so that a wrong edit never reaches a worker.
+
+use serde_json::json;
+
+use super::object::{Kind, Object};
+use crate::validate::Fleet;
+
+pub(super) fn config_map(fleet: &Fleet) -> Option<Object> {
+    let table = fleet.languages.as_ref()?;
+    let body = json!({ "data": table.files });
+    Some(Object::new(fleet, Kind::ConfigMap, "worker", name(fleet), body))
+}
+
+pub(super) fn name(fleet: &Fleet) -> String {
+    format!("{}-languages", fleet.id.name)
+}

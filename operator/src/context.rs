@@ -1,0 +1,120 @@
+//! What reconciles share.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Client;
+use kube::runtime::events::{Recorder, Reporter};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::apply::Refused;
+use crate::ask::Word;
+use crate::build::{Kind, MANAGER};
+use crate::metrics::Metrics;
+use crate::progress::Progress;
+use crate::work::Work;
+use crate::world::{Key, Seen, World};
+
+/// Annotations that are written at once, for all clusters: more would only queue up at the API
+/// server, before those of others.
+const PATCHES: usize = 32;
+
+/// What reconciles share.
+pub(crate) struct Context {
+    pub(crate) client: Client,
+    pub(crate) world: World,
+    pub(crate) work: Work,
+    pub(crate) metrics: Metrics,
+    /// One for all, or repeats would not be counted together.
+    pub(crate) recorder: Recorder,
+    pub(crate) files: Files,
+    pub(crate) patches: Semaphore,
+    memos: Mutex<HashMap<Key, Memo>>,
+}
+
+/// What is remembered of a cluster between two looks. Losing it costs a write or two.
+#[derive(Debug, Default)]
+pub(crate) struct Memo {
+    /// When its status was written last.
+    pub(crate) written: Option<Instant>,
+    /// How a change gets on.
+    pub(crate) progress: Progress,
+    /// What the API server did not take.
+    pub(crate) refused: HashMap<(Kind, String), Refused>,
+    /// What a worker that is not ready said of itself.
+    pub(crate) word: Option<(Instant, Option<Word>)>,
+    /// The slots that an event told.
+    pub(crate) told: Option<u32>,
+}
+
+impl Context {
+    pub(crate) fn new(client: Client, metrics: Metrics, identity: &str) -> Self {
+        let reporter = Reporter { controller: MANAGER.into(), instance: Some(identity.to_owned()) };
+        Self {
+            recorder: Recorder::new(client.clone(), reporter),
+            client,
+            world: World::default(),
+            work: Work::default(),
+            metrics,
+            files: Files::default(),
+            patches: Semaphore::new(PATCHES),
+            memos: Mutex::default(),
+        }
+    }
+
+    fn memos(&self) -> MutexGuard<'_, HashMap<Key, Memo>> {
+        // Every change is complete before anything in it could panic.
+        self.memos.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at what is remembered of a cluster, or changes it.
+    pub(crate) fn memo<T>(&self, key: &Key, with: impl FnOnce(&mut Memo) -> T) -> T {
+        with(self.memos().entry(key.clone()).or_default())
+    }
+
+    /// Forgets a cluster that is no more.
+    pub(crate) fn forget(&self, key: &Key) {
+        self.memos().remove(key);
+        self.work.forget(key);
+        self.metrics.forget(key);
+    }
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").finish_non_exhaustive()
+    }
+}
+
+/// A cluster as events name it.
+pub(crate) fn reference(seen: &Seen) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("evalx.dev/v1alpha1".to_owned()),
+        kind: Some("JudgeCluster".to_owned()),
+        name: Some(seen.key.name.to_string()),
+        namespace: Some(seen.key.namespace.to_string()),
+        uid: Some(seen.uid.clone()),
+        ..ObjectReference::default()
+    }
+}
+
+/// ConfigMaps of languages, by version, so that a pod's event does not read them again.
+#[derive(Debug, Default)]
+pub(crate) struct Files(Mutex<HashMap<Key, Version>>);
+
+/// A version, and what it holds.
+type Version = (String, BTreeMap<String, String>);
+
+impl Files {
+    pub(crate) fn get(&self, map: &Key, version: &str) -> Option<BTreeMap<String, String>> {
+        let files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        files.get(map).filter(|(of, _)| of == version).map(|(_, files)| files.clone())
+    }
+
+    pub(crate) fn put(&self, map: &Key, version: String, files: &BTreeMap<String, String>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(map.clone(), (version, files.clone()));
+    }
+}

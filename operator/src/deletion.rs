@@ -1,0 +1,100 @@
+//! A cluster that is being deleted. Owner references do it; only where the spec asks for draining
+//! first is there a finalizer, and it never stays longer than the spec says.
+
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use kube::core::{ApiResource, DynamicObject};
+use serde_json::json;
+use tracing::{info, warn};
+
+use crate::api::{self, call};
+use crate::apply;
+use crate::build::{Kind, daemon_set_name};
+use crate::context::Context;
+use crate::crd::{DeletionPolicy, JudgeCluster};
+use crate::world::Seen;
+
+/// The finalizer.
+pub(crate) const FINALIZER: &str = "evalx.dev/drain";
+
+/// How often is looked whether the workers have gone; the watch usually tells sooner.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Sees to it that the finalizer is there exactly where draining is asked for.
+///
+/// # Errors
+/// When the API server does not answer.
+pub(crate) async fn mark(context: &Context, seen: &Seen) -> Result<(), api::Error> {
+    let Ok(spec) = &seen.spec else { return Ok(()) };
+    let wanted = spec.deletion.policy == DeletionPolicy::Drain;
+    let there = seen.finalizers.iter().any(|name| name == FINALIZER);
+    if wanted == there {
+        return Ok(());
+    }
+    let others = seen.finalizers.iter().filter(|name| *name != FINALIZER).cloned();
+    let ours = wanted.then(|| FINALIZER.to_owned());
+    set(context, seen, others.chain(ours).collect()).await
+}
+
+/// Drains: the workers go first and finish what they have; then all the rest. Returns when to look
+/// again, or `None` when nothing is left to do.
+///
+/// # Errors
+/// When the API server does not answer.
+pub(crate) async fn drain(context: &Context, seen: &Seen) -> Result<Option<Duration>, api::Error> {
+    if !seen.finalizers.iter().any(|name| name == FINALIZER) {
+        return Ok(None);
+    }
+    let name = daemon_set_name(&seen.key.name);
+    let (live, pods) = {
+        let sight = context.world.sight();
+        let live = sight.live(&seen.key, Kind::DaemonSet, &name);
+        (live.map(|live| live.uid.clone()), sight.pods(&seen.key).count())
+    };
+    if let Some(uid) = &live {
+        apply::delete(context, seen, Kind::DaemonSet, &name, uid).await?;
+    }
+    let since = seen.deleted.unwrap_or_default();
+    let limit = seen.spec.as_ref().map_or(0, |spec| spec.deletion.timeout_seconds);
+    let late = Timestamp::now().as_second() - since > i64::from(limit);
+    if pods > 0 && !late {
+        return Ok(Some(LOOK));
+    }
+    let (namespace, judgecluster) = (&*seen.key.namespace, &*seen.key.name);
+    if pods > 0 {
+        warn!(namespace, judgecluster, pods, "the workers took too long; everything goes now");
+    } else {
+        info!(namespace, judgecluster, "the workers have gone; the rest goes now");
+    }
+    let others = seen.finalizers.iter().filter(|name| *name != FINALIZER).cloned().collect();
+    set(context, seen, others).await?;
+    Ok(None)
+}
+
+async fn set(context: &Context, seen: &Seen, finalizers: Vec<String>) -> Result<(), api::Error> {
+    let resource = ApiResource::erase::<JudgeCluster>(&());
+    let clusters: Api<DynamicObject> =
+        Api::namespaced_with(context.client.clone(), &seen.key.namespace, &resource);
+    // With the version that it was read at, or a finalizer of somebody else could be lost.
+    let patch = json!({ "metadata": {
+        "uid": seen.uid,
+        "resourceVersion": seen.version.to_string(),
+        "finalizers": finalizers,
+    }});
+    let params = PatchParams {
+        field_manager: Some(crate::build::MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    let patch = Patch::Merge(&patch);
+    match call("set the finalizer", clusters.patch(&seen.key.name, &params, &patch)).await {
+        Ok(patched) => {
+            context.world.sight().put_cluster(Seen::of(&patched));
+            Ok(())
+        }
+        Err(error) if error.is_not_found() => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,205 @@
+//! One look at one cluster: dereference → validate → build → apply → annotate → report.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{Instrument as _, info_span, warn};
+
+use crate::annotate::annotate;
+use crate::api::{self, chain};
+use crate::apply::apply;
+use crate::ask::ask;
+use crate::build::{Kind, build, daemon_set_name};
+use crate::context::Context;
+use crate::deletion;
+use crate::dereference::dereference;
+use crate::progress::Mark;
+use crate::report::report;
+use crate::status::{Findings, Rollout};
+use crate::survey::{Survey, survey};
+use crate::validate::{Complaint, Fleet, validate};
+use crate::work::Ended;
+use crate::world::{Key, Seen};
+
+/// Between two questions to workers of one cluster.
+const ASK_AGAIN: Duration = Duration::from_secs(15);
+/// Workers that are asked at a time: they all have the same queue.
+const ASKED: usize = 2;
+/// In any case a cluster is looked at so often. It costs no call, but mends what a lost event left.
+const ANYWAY: Duration = Duration::from_secs(300);
+
+/// What a spec came to.
+#[derive(Debug, Default)]
+struct Made {
+    fleet: Option<Fleet>,
+    invalid: Option<String>,
+    complaints: Vec<Complaint>,
+}
+
+/// Looks at clusters until the queue is closed.
+pub(crate) async fn work(context: &Context) {
+    while let Some(key) = context.work.next().await {
+        let span = info_span!("reconcile", namespace = &*key.namespace, judgecluster = &*key.name);
+        let began = Instant::now();
+        let looked = look(context, &key).instrument(span).await;
+        let ended = match &looked {
+            Ok(again) => Ended::Well(*again),
+            Err(_) => Ended::Failed,
+        };
+        context.metrics.reconciled(looked.is_ok(), began.elapsed());
+        let wait = context.work.done(&key, ended);
+        if let Err(error) = &looked {
+            let (namespace, judgecluster) = (&*key.namespace, &*key.name);
+            let wait_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+            warn!(
+                namespace,
+                judgecluster,
+                error = chain(error),
+                wait_ms,
+                "failed; tried again later"
+            );
+        }
+    }
+}
+
+/// One look. Returns when the next one is due without an event.
+///
+/// # Errors
+/// When the API server does not answer, or is busy.
+async fn look(context: &Context, key: &Key) -> Result<Option<Duration>, api::Error> {
+    let Some(seen) = context.world.sight().cluster(key) else {
+        context.forget(key);
+        return Ok(None);
+    };
+    let seen = &*seen;
+    if seen.deleted.is_some() {
+        return deleted(context, seen).await;
+    }
+    let paused = seen.spec.as_ref().is_ok_and(|spec| spec.paused);
+    let mut made = make(context, seen).await?;
+    if !paused {
+        deletion::mark(context, seen).await?;
+        if let Some(fleet) = &made.fleet {
+            let refused = apply(context, seen, &build(fleet)).await?;
+            made.complaints.extend(refused);
+        }
+    }
+    let survey = survey(seen, made.fleet.as_ref(), &context.world.sight());
+    if !paused {
+        made.complaints.extend(annotate(context, key, &survey.orders).await?);
+    }
+    finish(context, seen, made, survey).await
+}
+
+async fn deleted(context: &Context, seen: &Seen) -> Result<Option<Duration>, api::Error> {
+    let left = deletion::drain(context, seen).await?;
+    if left.is_some() {
+        let survey = survey(seen, None, &context.world.sight());
+        annotate(context, &seen.key, &survey.orders).await?;
+        return Ok(left);
+    }
+    Ok(None)
+}
+
+/// Dereference and validate.
+async fn make(context: &Context, seen: &Seen) -> Result<Made, api::Error> {
+    let spec = match &seen.spec {
+        Ok(spec) => spec,
+        Err(problem) => return Ok(Made { invalid: Some(problem.clone()), ..Made::default() }),
+    };
+    let references = dereference(context, &seen.key, spec).await?;
+    Ok(match validate(&seen.identity(), spec, &references) {
+        Ok((fleet, complaints)) => Made { fleet: Some(fleet), invalid: None, complaints },
+        Err(invalid) => Made { invalid: Some(invalid.to_string()), ..Made::default() },
+    })
+}
+
+async fn finish(
+    context: &Context,
+    seen: &Seen,
+    made: Made,
+    survey: Survey,
+) -> Result<Option<Duration>, api::Error> {
+    let Made { fleet, invalid, complaints } = made;
+    let key = &seen.key;
+    let queue_trouble = queue_trouble(context, key, &survey).await;
+    // What has just been written is seen again: the annotations, and the status of before.
+    let (seen, survey, rollout, refusal, nodes_forbidden, service_monitors) = {
+        let mut sight = context.world.sight();
+        let Some(seen) = sight.cluster(key) else { return Ok(None) };
+        let live = sight.live(key, Kind::DaemonSet, &daemon_set_name(&key.name));
+        let rollout = live.map(|live| Rollout::of(&live.value));
+        let survey = crate::survey::survey(&seen, fleet.as_ref(), &sight);
+        if rollout.is_some_and(|rollout| rollout.is_observed() && survey.pods >= rollout.desired) {
+            sight.drop_refusal(key);
+        }
+        let refusal = sight.refusal(key).cloned();
+        (seen, survey, rollout, refusal, sight.nodes_forbidden, sight.service_monitors)
+    };
+    let (stalled, turn) = stalled(context, &seen, rollout, survey.not_ready);
+    let unwell = !survey.unwell.is_empty();
+    let findings = Findings {
+        seen: &seen,
+        invalid,
+        complaints,
+        survey: &survey,
+        rollout,
+        refusal,
+        nodes_forbidden,
+        service_monitors,
+        stalled,
+        queue_trouble,
+    };
+    let more = report(context, &findings).await?;
+    let asks = unwell.then_some(ASK_AGAIN);
+    Ok([more, turn, asks, Some(ANYWAY)].into_iter().flatten().min())
+}
+
+/// Whether a change has stood still for too long, and when it will have.
+fn stalled(
+    context: &Context,
+    seen: &Seen,
+    rollout: Option<Rollout>,
+    not_ready: u32,
+) -> (bool, Option<Duration>) {
+    let (Some(rollout), Ok(spec)) = (rollout, &seen.spec) else { return (false, None) };
+    let mark = Mark {
+        generation: rollout.generation,
+        updated: rollout.updated,
+        ready: rollout.ready,
+        desired: rollout.desired,
+    };
+    let stood = context.memo(&seen.key, |memo| memo.progress.note(mark, Instant::now()));
+    if rollout.is_done(not_ready) || spec.paused {
+        return (false, None);
+    }
+    let limit = Duration::from_secs(spec.update_strategy.stalled_after_seconds.into());
+    match limit.checked_sub(stood) {
+        Some(rest) if !rest.is_zero() => (false, Some(rest)),
+        _ => (true, None),
+    }
+}
+
+/// What workers that run and are not ready say of the queue.
+async fn queue_trouble(context: &Context, key: &Key, survey: &Survey) -> Option<String> {
+    if survey.unwell.is_empty() {
+        context.memo(key, |memo| memo.word = None);
+        return None;
+    }
+    let known = context.memo(key, |memo| memo.word.clone());
+    let word = match known {
+        Some((at, word)) if at.elapsed() < ASK_AGAIN => word,
+        _ => {
+            let mut word = None;
+            for (_, address) in survey.unwell.iter().take(ASKED) {
+                word = ask(*address).await;
+                if word.is_some() {
+                    break;
+                }
+            }
+            context.memo(key, |memo| memo.word = Some((Instant::now(), word.clone())));
+            word
+        }
+    };
+    word.and_then(|word| word.queue_trouble().map(str::to_owned))
+}

@@ -1,0 +1,188 @@
+//! Last step, its other half: writes the status when it differs, and tells events.
+
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use kube::core::{ApiResource, DynamicObject};
+use kube::runtime::events::{Event, EventType};
+use serde_json::json;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::api::{self, call, chain};
+use crate::build::MANAGER;
+use crate::conditions::types;
+use crate::context::{Context, reference};
+use crate::crd::{JudgeCluster, JudgeClusterStatus};
+use crate::status::{self, Findings, is_turn};
+use crate::world::Seen;
+
+/// Between two writes that only count: a change of a thousand workers is a thousand numbers.
+const PACE: Duration = Duration::from_secs(3);
+
+/// Says how a cluster is. Returns when there is more to say.
+///
+/// # Errors
+/// When the API server does not answer.
+pub(crate) async fn report(
+    context: &Context,
+    findings: &Findings<'_>,
+) -> Result<Option<Duration>, api::Error> {
+    let seen = findings.seen;
+    let new = status::status(findings, Timestamp::now());
+    context.metrics.cluster(&seen.key, &new);
+    let old = seen.status.as_ref();
+    if old == Some(&new) {
+        return Ok(None);
+    }
+    let written = context.memo(&seen.key, |memo| memo.written);
+    if !is_turn(old, &new)
+        && let Some(rest) = written.and_then(|at| PACE.checked_sub(at.elapsed()))
+    {
+        return Ok(Some(rest));
+    }
+    write(context, seen, &new).await?;
+    tell(context, seen, old, &new).await;
+    Ok(None)
+}
+
+async fn write(
+    context: &Context,
+    seen: &Seen,
+    status: &JudgeClusterStatus,
+) -> Result<(), api::Error> {
+    let resource = ApiResource::erase::<JudgeCluster>(&());
+    let clusters: Api<DynamicObject> =
+        Api::namespaced_with(context.client.clone(), &seen.key.namespace, &resource);
+    // With the uid: a status must not land on the next cluster of this name.
+    let patch = json!({
+        "apiVersion": resource.api_version,
+        "kind": resource.kind,
+        "metadata": { "name": &*seen.key.name, "uid": seen.uid },
+        "status": status,
+    });
+    let params = PatchParams::apply(MANAGER).force();
+    let patch = Patch::Apply(&patch);
+    let patching = clusters.patch_status(&seen.key.name, &params, &patch);
+    let patched = match call("write a status", patching).await {
+        // It has just been deleted.
+        Err(error) if error.is_not_found() || error.is_conflict() => return Ok(()),
+        patched => patched?,
+    };
+    context.memo(&seen.key, |memo| memo.written = Some(Instant::now()));
+    context.world.sight().put_cluster(Seen::of(&patched));
+    Ok(())
+}
+
+/// Events for what has turned. They are for people: one that cannot be written is no failure.
+async fn tell(
+    context: &Context,
+    seen: &Seen,
+    old: Option<&JudgeClusterStatus>,
+    new: &JudgeClusterStatus,
+) {
+    let mut events = turns(old, new);
+    events.extend(resized(context, seen, new));
+    for event in events {
+        let (reason, note) = (event.reason.clone(), event.note.clone().unwrap_or_default());
+        info!(namespace = &*seen.key.namespace, judgecluster = &*seen.key.name, reason, "{note}");
+        if event.type_ == EventType::Warning {
+            context.metrics.failure(&event.reason);
+        }
+        let about = reference(seen);
+        let publishing = context.recorder.publish(&event, &about);
+        if let Err(error) = call("write an event", publishing).await {
+            warn!(reason, error = chain(&error), "an event is lost");
+        }
+    }
+}
+
+/// What has turned between two statuses.
+fn turns(old: Option<&JudgeClusterStatus>, new: &JudgeClusterStatus) -> Vec<Event> {
+    let before = |name: &str| {
+        let conditions = old.into_iter().flat_map(|status| &status.conditions);
+        let found = conditions.into_iter().find(|condition| condition.type_ == name);
+        found.map(|condition| (condition.status.as_str(), condition.reason.as_str()))
+    };
+    let mut events = Vec::new();
+    for condition in &new.conditions {
+        let (name, status) = (condition.type_.as_str(), condition.status.as_str());
+        let old = before(name);
+        if old == Some((status, condition.reason.as_str())) {
+            continue;
+        }
+        let type_ = match (name, status) {
+            (types::DEGRADED | types::NODE_CONFLICT, "True") | (types::SIZED, "False") => {
+                EventType::Warning
+            }
+            // What was wrong is told by its end, too.
+            (types::DEGRADED | types::NODE_CONFLICT, "False") if old.is_some() => EventType::Normal,
+            (types::AVAILABLE, "True") if old.is_none_or(|(status, _)| status != "True") => {
+                EventType::Normal
+            }
+            _ => continue,
+        };
+        events.push(Event {
+            type_,
+            reason: condition.reason.clone(),
+            note: Some(condition.message.chars().take(1000).collect()),
+            action: name.to_owned(),
+            secondary: None,
+        });
+    }
+    events
+}
+
+/// The slots have settled at another number.
+fn resized(context: &Context, seen: &Seen, new: &JudgeClusterStatus) -> Option<Event> {
+    if new.state == "RollingOut" || new.slots.desired != new.slots.ready {
+        return None;
+    }
+    let slots = new.slots.desired;
+    let told = context.memo(&seen.key, |memo| memo.told.replace(slots));
+    // After a start of the operator nothing has changed.
+    let told = told?;
+    (told != slots).then(|| Event {
+        type_: EventType::Normal,
+        reason: "SlotsChanged".to_owned(),
+        note: Some(format!("{slots} slots on {} nodes, {told} before", new.nodes.ready)),
+        action: "Sizing".to_owned(),
+        secondary: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+    use super::*;
+
+    fn status(conditions: &[(&str, &str, &str)]) -> JudgeClusterStatus {
+        let condition = |(type_, status, reason): &(&str, &str, &str)| Condition {
+            type_: (*type_).to_owned(),
+            status: (*status).to_owned(),
+            reason: (*reason).to_owned(),
+            message: "why".to_owned(),
+            observed_generation: None,
+            last_transition_time: Time(Timestamp::UNIX_EPOCH),
+        };
+        let conditions = conditions.iter().map(condition).collect();
+        JudgeClusterStatus { conditions, ..JudgeClusterStatus::default() }
+    }
+
+    #[test]
+    fn only_turns_are_events() {
+        let fine = status(&[("Degraded", "False", "AsExpected"), ("Available", "True", "Ready")]);
+        let bad =
+            status(&[("Degraded", "True", "ImagePullFailed"), ("Available", "True", "Ready")]);
+        let reasons = |old: Option<&JudgeClusterStatus>, new: &JudgeClusterStatus| {
+            turns(old, new).into_iter().map(|event| event.reason).collect::<Vec<_>>()
+        };
+        assert_eq!(reasons(None, &fine), ["Ready"], "that nothing is wrong is no news at first");
+        assert_eq!(reasons(Some(&fine), &fine), [""; 0]);
+        assert_eq!(reasons(Some(&fine), &bad), ["ImagePullFailed"]);
+        assert_eq!(reasons(Some(&bad), &fine), ["AsExpected"]);
+    }
+}

@@ -1,0 +1,252 @@
+//! The conditions, one by one.
+
+use super::{Findings, Verdict, no, unknown, yes};
+use crate::conditions::reasons;
+use crate::crd::ServiceMonitorMode;
+use crate::survey::Survey;
+use crate::world::TroubleKind;
+
+/// In the order of `conditions::types::ALL`.
+pub(super) fn all(findings: &Findings<'_>) -> [Verdict; 9] {
+    let degraded = degraded(findings);
+    [
+        available(findings, &degraded),
+        progressing(findings),
+        degraded,
+        sized(findings),
+        sandbox(findings.survey),
+        queue(findings),
+        monitoring(findings),
+        paused(findings),
+        conflict(findings.survey),
+    ]
+}
+
+fn available(findings: &Findings<'_>, degraded: &Verdict) -> Verdict {
+    let spec = findings.seen.spec.as_ref().ok();
+    if findings.seen.deleted.is_some() {
+        return no(reasons::DELETING, "the cluster is being deleted");
+    }
+    if spec.is_some_and(|spec| spec.suspend) {
+        return no(reasons::SUSPENDED, "all slots are 0; set spec.suspend to false to go on");
+    }
+    let Some(rollout) = findings.rollout.filter(super::Rollout::is_observed) else {
+        return no(reasons::NO_WORKER_READY, wrong(degraded, "no worker has been started yet"));
+    };
+    let (ready, desired) = (rollout.ready, rollout.desired);
+    if desired == 0 {
+        let message =
+            "no node matches spec.placement; see its nodeSelector, affinity and tolerations";
+        return no(reasons::NO_NODES, message);
+    }
+    if ready == 0 {
+        let message = format!("none of {desired} workers is ready");
+        return no(reasons::NO_WORKER_READY, wrong(degraded, &message));
+    }
+    yes(reasons::WORKERS_READY, format!("{ready} of {desired} workers are ready"))
+}
+
+/// What is wrong, where something is.
+fn wrong(degraded: &Verdict, otherwise: &str) -> String {
+    match degraded.status {
+        "True" => format!("{otherwise}: {}", degraded.message),
+        _ => otherwise.to_owned(),
+    }
+}
+
+fn progressing(findings: &Findings<'_>) -> Verdict {
+    let Some(rollout) = findings.rollout else {
+        return match findings.invalid {
+            Some(_) => no(reasons::INVALID_SPEC, "nothing is changed until the spec is right"),
+            None => yes(reasons::ROLLING_OUT, "the workers are about to be made"),
+        };
+    };
+    let super::Rollout { desired, ready, updated, .. } = rollout;
+    if rollout.is_done(findings.survey.not_ready) {
+        return no(reasons::ROLLED_OUT, "all workers are as the spec says");
+    }
+    let counts =
+        format!("{updated} of {desired} workers are of the newest template, {ready} ready");
+    if findings.stalled {
+        let message = format!(
+            "{counts}, and nothing has moved for spec.updateStrategy.stalledAfterSeconds; see the \
+             condition Degraded and `kubectl describe pod` of those that are not ready"
+        );
+        return no(reasons::ROLLOUT_STALLED, message);
+    }
+    yes(reasons::ROLLING_OUT, counts)
+}
+
+/// The first thing that is wrong, from the cause that lies deepest.
+fn degraded(findings: &Findings<'_>) -> Verdict {
+    if let Some(problem) = &findings.invalid {
+        return yes(reasons::INVALID_SPEC, format!("{problem}; nothing is changed until then"));
+    }
+    let is_languages = |reason: &str| reason == reasons::LANGUAGES_INVALID;
+    let mut complaints = findings.complaints.iter();
+    if let Some(complaint) = complaints.find(|complaint| !is_languages(complaint.reason)) {
+        return yes(complaint.reason, complaint.message.clone());
+    }
+    if let Some(refused) = refused(findings) {
+        return refused;
+    }
+    if let Some((kind, (count, pod, said))) = findings.survey.troubles.first_key_value() {
+        return yes(reason_of(*kind), trouble(*kind, *count, pod, said));
+    }
+    if let Some(said) = &findings.queue_trouble {
+        return yes(reasons::QUEUE_UNREACHABLE, unreachable(said));
+    }
+    if findings.stalled {
+        return yes(reasons::ROLLOUT_STALLED, "see the condition Progressing");
+    }
+    if let Some(complaint) = findings.complaints.first() {
+        return yes(complaint.reason, complaint.message.clone());
+    }
+    no(reasons::AS_EXPECTED, "nothing is wrong")
+}
+
+/// Pods that cannot be made at all: they are missing, and the DaemonSet's controller says why.
+fn refused(findings: &Findings<'_>) -> Option<Verdict> {
+    let (rollout, refusal) = (findings.rollout?, findings.refusal.as_ref()?);
+    if findings.survey.pods >= rollout.desired {
+        return None;
+    }
+    let said = &refusal.message;
+    let namespace = &findings.seen.key.namespace;
+    if said.contains("PodSecurity") {
+        let message = format!(
+            "the namespace does not allow the workers' privileged pods; run: kubectl label \
+             namespace {namespace} pod-security.kubernetes.io/enforce=privileged --overwrite ({said})"
+        );
+        return Some(yes(reasons::POD_SECURITY, message));
+    }
+    if said.contains("exceeded quota") || said.contains("failed quota") {
+        let message = format!(
+            "the quota of namespace {namespace} has no room for the workers; raise it, or lower \
+             spec.resources ({said})"
+        );
+        return Some(yes(reasons::QUOTA, message));
+    }
+    Some(yes(reasons::PODS_REJECTED, format!("pods of the workers are refused: {said}")))
+}
+
+fn reason_of(kind: TroubleKind) -> &'static str {
+    match kind {
+        TroubleKind::Image => reasons::IMAGE_PULL,
+        TroubleKind::Config => reasons::CONFIG_MISSING,
+        TroubleKind::Settings => reasons::MISCONFIGURED,
+        TroubleKind::Sandbox => reasons::SELF_CHECK_FAILED,
+        TroubleKind::Queue => reasons::QUEUE_UNREACHABLE,
+        TroubleKind::Crash => reasons::CRASHING,
+    }
+}
+
+fn trouble(kind: TroubleKind, count: u32, pod: &str, said: &str) -> String {
+    let what = match kind {
+        TroubleKind::Image => "cannot pull the image; see spec.image and spec.imagePullSecrets",
+        TroubleKind::Config => {
+            "lack a secret or ConfigMap; create it, or correct its name in the spec"
+        }
+        TroubleKind::Settings => "refuse their settings; see spec.env and spec.languages",
+        TroubleKind::Sandbox => {
+            "have no working sandbox; `evalx doctor` in the pod tells which step fails"
+        }
+        TroubleKind::Queue => "do not reach the queue; see spec.queue and the network policies",
+        TroubleKind::Crash => "end with an error; see `kubectl logs --previous`",
+    };
+    format!("{count} workers {what} ({pod}: {said})")
+}
+
+fn unreachable(said: &str) -> String {
+    format!("a worker says: {said}; see spec.queue and the server")
+}
+
+fn sized(findings: &Findings<'_>) -> Verdict {
+    let Survey { unknown: silent, small, .. } = findings.survey;
+    if findings.nodes_forbidden {
+        let message = "nodes cannot be read, so each worker counts its slots itself when it starts; \
+                       give the operator get, list and watch on nodes (manifests/rbac.yaml)";
+        return no(reasons::NODES_FORBIDDEN, message);
+    }
+    if silent.count > 0 {
+        let message =
+            format!("no slots on nodes whose status.allocatable.cpu says nothing: {silent}");
+        return no(reasons::ALLOCATABLE_UNKNOWN, message);
+    }
+    if small.count > 0 {
+        let message = format!(
+            "nodes with room for fewer slots than spec.sandbox.minPerNode, which they have all the \
+             same: {small}"
+        );
+        return no(reasons::NODE_TOO_SMALL, message);
+    }
+    if findings.survey.pods == 0 {
+        return unknown("there is no worker yet");
+    }
+    yes(reasons::AS_EXPECTED, "each worker has been told its slots")
+}
+
+fn sandbox(survey: &Survey) -> Verdict {
+    if let Some((count, pod, said)) = survey.troubles.get(&TroubleKind::Sandbox) {
+        return no(reasons::SELF_CHECK_FAILED, trouble(TroubleKind::Sandbox, *count, pod, said));
+    }
+    match survey.ready {
+        0 => unknown("no worker has passed its self-check yet"),
+        ready => {
+            yes(reasons::SELF_CHECK_PASSED, format!("{ready} workers have passed their self-check"))
+        }
+    }
+}
+
+fn queue(findings: &Findings<'_>) -> Verdict {
+    let survey = findings.survey;
+    for kind in [TroubleKind::Config, TroubleKind::Queue] {
+        if let Some((count, pod, said)) = survey.troubles.get(&kind) {
+            return no(reason_of(kind), trouble(kind, *count, pod, said));
+        }
+    }
+    if let Some(said) = &findings.queue_trouble {
+        return no(reasons::QUEUE_UNREACHABLE, unreachable(said));
+    }
+    match survey.ready {
+        0 => unknown("no worker has reached the queue yet"),
+        ready => yes(reasons::QUEUE_REACHED, format!("{ready} workers reach the queue")),
+    }
+}
+
+fn monitoring(findings: &Findings<'_>) -> Verdict {
+    let spec = findings.seen.spec.as_ref().ok();
+    let mode = spec.map_or(ServiceMonitorMode::Auto, |spec| spec.monitoring.service_monitor);
+    match (mode, findings.service_monitors) {
+        (ServiceMonitorMode::Never, _) => no(reasons::DISABLED, "spec.monitoring says never"),
+        (_, true) => yes(reasons::MONITORED, "a ServiceMonitor is there"),
+        (ServiceMonitorMode::Auto, false) => {
+            no(reasons::CRD_MISSING, "the Prometheus operator is not installed, so none is made")
+        }
+        (ServiceMonitorMode::Always, false) => {
+            let message = "servicemonitors.monitoring.coreos.com is missing; install the Prometheus \
+                           operator, or set spec.monitoring.serviceMonitor to auto";
+            no(reasons::CRD_MISSING, message)
+        }
+    }
+}
+
+fn paused(findings: &Findings<'_>) -> Verdict {
+    let paused = findings.seen.spec.as_ref().is_ok_and(|spec| spec.paused);
+    match paused {
+        true => yes(reasons::PAUSED, "nothing is changed until spec.paused is false"),
+        false => no(reasons::ACTIVE, "the cluster is looked after"),
+    }
+}
+
+fn conflict(survey: &Survey) -> Verdict {
+    let Survey { conflicts, rivals, .. } = survey;
+    if conflicts.count == 0 {
+        return no(reasons::NONE, "no other cluster has these nodes");
+    }
+    let message = format!(
+        "no slots on nodes that an older cluster has ({rivals}): {conflicts}; give the two \
+         different nodes by spec.placement"
+    );
+    yes(reasons::OLDER_CLUSTER, message)
+}

@@ -1,0 +1,257 @@
+//! What is said of clusters in all kinds of trouble.
+
+use serde_json::json;
+
+use super::*;
+use crate::survey::Names;
+use crate::world::TroubleKind;
+
+fn seen(spec: Value) -> Seen {
+    let mut base = json!({ "image": "registry:5000/evalx:1.2", "queue": { "url": "redis://r" } });
+    base.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+    let object = json!({
+        "apiVersion": "evalx.dev/v1alpha1", "kind": "JudgeCluster",
+        "metadata": { "name": "c", "namespace": "ns", "uid": "u", "generation": 3 },
+        "spec": base,
+    });
+    Seen::of(&serde_json::from_value(object).unwrap())
+}
+
+fn rollout(desired: u32, updated: u32, ready: u32) -> Rollout {
+    Rollout { generation: 2, observed: 2, desired, ready, updated, misscheduled: 0 }
+}
+
+fn healthy(survey: &mut Survey) {
+    (survey.pods, survey.ready, survey.slots, survey.slots_ready) = (4, 4, 16, 16);
+    survey.classes.insert("4-cpu".to_owned(), (4, 16));
+}
+
+fn findings<'a>(seen: &'a Seen, survey: &'a Survey) -> Findings<'a> {
+    Findings {
+        seen,
+        invalid: None,
+        complaints: Vec::new(),
+        survey,
+        rollout: Some(rollout(4, 4, 4)),
+        refusal: None,
+        nodes_forbidden: false,
+        service_monitors: false,
+        stalled: false,
+        queue_trouble: None,
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_second(1_800_000_000).unwrap()
+}
+
+fn find<'a>(status: &'a JudgeClusterStatus, name: &str) -> &'a Condition {
+    status.conditions.iter().find(|condition| condition.type_ == name).unwrap()
+}
+
+fn of<'a>(status: &'a JudgeClusterStatus, name: &str) -> (&'a str, &'a str) {
+    let condition = find(status, name);
+    (condition.status.as_str(), condition.reason.as_str())
+}
+
+#[test]
+fn a_cluster_that_is_well() {
+    let (seen, mut survey) = (seen(json!({})), Survey::default());
+    healthy(&mut survey);
+    let status = status(&findings(&seen, &survey), now());
+    assert_eq!(
+        (&*status.state, &*status.reason, &*status.ready),
+        ("Running", "WorkersReady", "4/4")
+    );
+    assert_eq!((&*status.engine, &*status.version), ("auto", "1.2"));
+    assert_eq!((status.slots.desired, status.observed_generation), (16, 3));
+    assert_eq!(of(&status, "Available"), ("True", "WorkersReady"));
+    assert_eq!(of(&status, "Progressing"), ("False", "RolledOut"));
+    assert_eq!(of(&status, "Degraded"), ("False", "AsExpected"));
+    assert_eq!(of(&status, "Sized"), ("True", "AsExpected"));
+    assert_eq!(of(&status, "SandboxReady"), ("True", "SelfCheckPassed"));
+    assert_eq!(of(&status, "QueueReady"), ("True", "QueueReached"));
+    assert_eq!(of(&status, "MonitoringReady"), ("False", "CRDMissing"));
+    assert_eq!(of(&status, "Paused"), ("False", "Active"));
+    assert_eq!(of(&status, "NodeConflict"), ("False", "None"));
+    let types: Vec<_> = status.conditions.iter().map(|c| c.type_.as_str()).collect();
+    assert_eq!(types, types::ALL);
+}
+
+#[test]
+fn the_same_again_is_the_same_and_times_change_with_turns_only() {
+    let (mut seen, mut survey) = (seen(json!({})), Survey::default());
+    healthy(&mut survey);
+    let first = status(&findings(&seen, &survey), now());
+    seen.status = Some(first.clone());
+    let later = now() + k8s_openapi::jiff::SignedDuration::from_hours(1);
+    assert_eq!(status(&findings(&seen, &survey), later), first);
+    let mut worse = findings(&seen, &survey);
+    worse.queue_trouble = Some("refused".to_owned());
+    let second = status(&worse, later);
+    assert_eq!(find(&second, "QueueReady").last_transition_time.0, later);
+    assert_eq!(find(&second, "Sized").last_transition_time.0, now());
+    assert!(is_turn(Some(&first), &second));
+}
+
+#[test]
+fn counts_alone_are_no_turn() {
+    let (seen, mut survey) = (seen(json!({})), Survey::default());
+    healthy(&mut survey);
+    let at = |ready| {
+        let mut findings = findings(&seen, &survey);
+        findings.rollout = Some(rollout(4, 4, ready));
+        status(&findings, now())
+    };
+    assert!(!is_turn(Some(&at(1)), &at(2)) && at(1) != at(2));
+    assert!(is_turn(Some(&at(3)), &at(4)), "it is done");
+}
+
+#[test]
+fn each_trouble_has_its_condition_and_says_what_to_do() {
+    let seen = seen(json!({}));
+    let table = [
+        (TroubleKind::Image, "ImagePullFailed", "spec.image", None),
+        (TroubleKind::Config, "ConfigMissing", "secret", Some(("QueueReady", "False"))),
+        (TroubleKind::Settings, "WorkerMisconfigured", "spec.env", None),
+        (TroubleKind::Sandbox, "SelfCheckFailed", "doctor", Some(("SandboxReady", "False"))),
+        (TroubleKind::Queue, "QueueUnreachable", "spec.queue", Some(("QueueReady", "False"))),
+        (TroubleKind::Crash, "WorkerCrashing", "kubectl logs", None),
+    ];
+    for (kind, reason, hint, other) in table {
+        let mut survey = Survey { pods: 4, ..Survey::default() };
+        survey.troubles.insert(kind, (2, "c-worker-x".to_owned(), "the reason".to_owned()));
+        let mut findings = findings(&seen, &survey);
+        findings.rollout = Some(rollout(4, 4, 0));
+        let status = status(&findings, now());
+        assert_eq!(of(&status, "Degraded"), ("True", reason));
+        let message = &find(&status, "Degraded").message;
+        assert!(message.contains(hint) && message.contains("the reason"), "{message}");
+        assert_eq!((&*status.state, &*status.reason), ("Degraded", reason));
+        if let Some((name, value)) = other {
+            assert_eq!(of(&status, name).0, value, "{name}");
+        }
+    }
+}
+
+#[test]
+fn pods_that_are_refused() {
+    let seen = seen(json!({}));
+    let table = [
+        (
+            "violates PodSecurity \"restricted:latest\": privileged",
+            "PodSecurityForbidden",
+            "kubectl label namespace ns",
+        ),
+        ("exceeded quota: q, requested: cpu=100m", "QuotaExceeded", "raise it"),
+        ("a webhook said no", "PodsRejected", "a webhook said no"),
+    ];
+    for (said, reason, hint) in table {
+        let survey = Survey::default();
+        let mut findings = findings(&seen, &survey);
+        findings.rollout = Some(rollout(4, 0, 0));
+        findings.refusal = Some(Refusal { message: said.to_owned() });
+        let status = status(&findings, now());
+        assert_eq!(of(&status, "Degraded"), ("True", reason));
+        assert!(find(&status, "Degraded").message.contains(hint));
+        assert!(
+            find(&status, "Available").message.contains(hint),
+            "the first one looked at says it"
+        );
+    }
+    let survey = Survey { pods: 4, ..Survey::default() };
+    let mut all = findings(&seen, &survey);
+    all.refusal = Some(Refusal { message: "long ago".to_owned() });
+    assert_eq!(of(&status(&all, now()), "Degraded").0, "False", "all pods are there now");
+}
+
+#[test]
+fn what_users_can_do_on_purpose() {
+    let mut survey = Survey::default();
+    healthy(&mut survey);
+    let cluster = seen(json!({ "suspend": true }));
+    let suspended = status(&findings(&cluster, &survey), now());
+    assert_eq!(
+        (&*suspended.state, of(&suspended, "Available")),
+        ("Suspended", ("False", "Suspended"))
+    );
+    let cluster = seen(json!({ "paused": true }));
+    let paused = status(&findings(&cluster, &survey), now());
+    assert_eq!((&*paused.state, of(&paused, "Paused")), ("Paused", ("True", "Paused")));
+    let (cluster, nothing) = (seen(json!({})), Survey::default());
+    let mut none = findings(&cluster, &nothing);
+    none.rollout = Some(rollout(0, 0, 0));
+    let empty = status(&none, now());
+    assert_eq!((&*empty.state, &*empty.reason), ("Empty", "NoNodes"));
+}
+
+#[test]
+fn a_change_on_its_way_and_one_that_is_stuck() {
+    let (seen, mut survey) = (seen(json!({})), Survey::default());
+    healthy(&mut survey);
+    let mut findings = findings(&seen, &survey);
+    findings.rollout = Some(rollout(4, 2, 3));
+    let moving = status(&findings, now());
+    assert_eq!(
+        (&*moving.state, of(&moving, "Progressing")),
+        ("RollingOut", ("True", "RollingOut"))
+    );
+    findings.stalled = true;
+    let stuck = status(&findings, now());
+    assert_eq!(of(&stuck, "Progressing"), ("False", "RolloutStalled"));
+    assert_eq!(of(&stuck, "Degraded"), ("True", "RolloutStalled"));
+}
+
+#[test]
+fn a_node_that_is_not_ready_does_not_hold_up_a_change() {
+    let (seen, mut survey) = (seen(json!({})), Survey::default());
+    healthy(&mut survey);
+    survey.not_ready = 1;
+    let mut findings = findings(&seen, &survey);
+    findings.rollout = Some(rollout(4, 4, 3));
+    let status = status(&findings, now());
+    assert_eq!((&*status.state, &*status.ready), ("Running", "3/4"));
+}
+
+#[test]
+fn a_wrong_spec_names_its_field() {
+    let (seen, survey) = (seen(json!({ "sandbox": { "minPerNode": "two" } })), Survey::default());
+    let problem = seen.spec.clone().unwrap_err();
+    assert!(problem.starts_with("spec.sandbox.minPerNode: "), "{problem}");
+    let mut findings = findings(&seen, &survey);
+    findings.invalid = Some(problem);
+    let status = status(&findings, now());
+    assert_eq!((&*status.state, of(&status, "Degraded")), ("Invalid", ("True", "InvalidSpec")));
+}
+
+#[test]
+fn nodes_that_cannot_be_counted() {
+    let seen = seen(json!({}));
+    let mut survey = Survey::default();
+    healthy(&mut survey);
+    let mut forbidden = findings(&seen, &survey);
+    forbidden.nodes_forbidden = true;
+    assert_eq!(of(&status(&forbidden, now()), "Sized"), ("False", "NodesForbidden"));
+    let name = "n".repeat(253);
+    let mut unknown = survey.clone();
+    unknown.unknown = Names::of([name.as_str()]);
+    let silent = status(&findings(&seen, &unknown), now());
+    assert_eq!(of(&silent, "Sized"), ("False", "AllocatableUnknown"));
+    assert!(find(&silent, "Sized").message.contains(&name));
+    survey.small = Names::of(["a", "b", "c", "d", "e"]);
+    let small = status(&findings(&seen, &survey), now());
+    assert_eq!(of(&small, "Sized"), ("False", "NodeTooSmall"));
+    assert!(find(&small, "Sized").message.ends_with("a, b, c and 2 more"));
+}
+
+#[test]
+fn versions_of_images() {
+    for (image, wanted) in [
+        ("evalx:1.2", "1.2"),
+        ("r:5000/a/evalx", "latest"),
+        ("r/evalx@sha256:abc", "sha256:abc"),
+        ("r/evalx:1@sha256:abc", "sha256:abc"),
+    ] {
+        assert_eq!(version(image), wanted, "{image}");
+    }
+}

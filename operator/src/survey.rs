@@ -1,0 +1,441 @@
+//! What is to be done with a cluster's pods, and what is to be said of them: a pure function of what
+//! was seen.
+
+use std::collections::BTreeMap;
+
+use crate::sizing::Bound;
+use crate::validate::Fleet;
+use crate::world::{Key, NodeView, Phase, PodView, Seen, Sight, TroubleKind};
+
+/// Classes of nodes in a status.
+const CLASSES: usize = 32;
+/// Names in a message.
+const NAMES: usize = 3;
+
+/// An annotation to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotOrder {
+    /// The pod.
+    pub pod: String,
+    /// Which of several of this name.
+    pub uid: String,
+    /// What it is to say; `None` takes it away.
+    pub slots: Option<u32>,
+}
+
+/// A cluster's pods and nodes, counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Survey {
+    /// What is to be written.
+    pub orders: Vec<SlotOrder>,
+    /// Pods that are not over.
+    pub pods: u32,
+    /// Slots that all workers should have.
+    pub slots: u32,
+    /// Slots that ready workers have been told.
+    pub slots_ready: u32,
+    /// By class of node: nodes, slots.
+    pub classes: BTreeMap<String, (u32, u32)>,
+    /// Nodes about to be removed.
+    pub draining: u32,
+    /// Nodes that are cordoned.
+    pub unschedulable: u32,
+    /// Nodes that are not ready.
+    pub not_ready: u32,
+    /// Nodes that an older cluster has.
+    pub conflicts: Names,
+    /// Clusters that have them.
+    pub rivals: Names,
+    /// Nodes that do not say what they have.
+    pub unknown: Names,
+    /// Nodes that have room for fewer than the least.
+    pub small: Names,
+    /// What is wrong with pods: how many, one of them, and what was said of it.
+    pub troubles: BTreeMap<TroubleKind, (u32, String, String)>,
+    /// Ready workers.
+    pub ready: u32,
+    /// Workers that run and are not ready, with their addresses: they can be asked why.
+    pub unwell: Vec<(String, std::net::IpAddr)>,
+}
+
+/// Some names, and how many there are in all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// How many.
+    pub count: u32,
+    first: Vec<String>,
+}
+
+impl Names {
+    /// Of some.
+    #[cfg(test)]
+    pub(crate) fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut all = Self::default();
+        names.into_iter().for_each(|name| all.add(name));
+        all
+    }
+
+    fn add(&mut self, name: &str) {
+        self.count += 1;
+        // The first in order, not in time: a message must not change by itself.
+        let at = self.first.partition_point(|other| other.as_str() < name);
+        if at < NAMES {
+            self.first.insert(at, name.to_owned());
+            self.first.truncate(NAMES);
+        }
+    }
+
+    /// A name that may come again; beyond those that are shown nobody counts.
+    fn add_once(&mut self, name: &str) {
+        if self.first.len() < NAMES && !self.first.iter().any(|other| other == name) {
+            self.add(name);
+        }
+    }
+}
+
+impl std::fmt::Display for Names {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.first.join(", "))?;
+        match self.count as usize - self.first.len() {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+/// What a pod's annotation should say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Slots(u32),
+    /// The worker counts for itself.
+    Unset,
+    /// Not known, or not worth a write yet.
+    Leave,
+}
+
+/// Looks at a cluster. With `fleet` missing (its spec is wrong) pods keep what they have.
+#[must_use]
+pub fn survey(seen: &Seen, fleet: Option<&Fleet>, sight: &Sight) -> Survey {
+    let mut survey = Survey::default();
+    let suspended = seen.spec.as_ref().is_ok_and(|spec| spec.suspend) || seen.deleted.is_some();
+    for (name, pod) in sight.pods(&seen.key) {
+        if pod.phase == Phase::Over {
+            continue;
+        }
+        survey.pods += 1;
+        survey.health(name, pod);
+        let Some(node_name) = &pod.node else { continue };
+        if pod.stopping {
+            continue;
+        }
+        let node = sight.node(node_name);
+        survey.node(node);
+        let rival = rival(seen, node_name, sight);
+        if let Some(rival) = &rival {
+            survey.conflicts.add(node_name);
+            survey.rivals.add_once(&format!("{}/{}", rival.namespace, rival.name));
+        }
+        let wish = if suspended || rival.is_some() {
+            Wish::Slots(0)
+        } else if sight.nodes_forbidden {
+            Wish::Unset
+        } else {
+            match (node, fleet) {
+                (Some(node), Some(fleet)) => survey.wish(node_name, node, pod, fleet),
+                _ => Wish::Leave,
+            }
+        };
+        survey.take(name, pod, node, wish);
+    }
+    survey
+}
+
+/// The oldest cluster that keeps this node, unless it is this one.
+fn rival(seen: &Seen, node: &str, sight: &Sight) -> Option<Key> {
+    let others = sight.on_node(node).into_iter().filter(|key| *key != seen.key);
+    let others = others.filter_map(|key| sight.cluster(&key));
+    let older = others.filter(|other| other.holds_nodes() && other.age < seen.age);
+    older.min_by(|a, b| a.age.cmp(&b.age)).map(|other| other.key.clone())
+}
+
+impl Survey {
+    fn health(&mut self, name: &str, pod: &PodView) {
+        if pod.ready {
+            self.ready += 1;
+        } else if let (Phase::Running, Some(address), None, false) =
+            (pod.phase, pod.address, &pod.trouble, pod.stopping)
+        {
+            self.unwell.push((name.to_owned(), address));
+        }
+        if let Some(trouble) = &pod.trouble {
+            let first = || (0, name.to_owned(), trouble.message.clone());
+            self.troubles.entry(trouble.kind).or_insert_with(first).0 += 1;
+        }
+    }
+
+    fn node(&mut self, node: Option<&NodeView>) {
+        let Some(node) = node else { return };
+        self.draining += u32::from(node.leaving);
+        self.unschedulable += u32::from(node.cordoned);
+        self.not_ready += u32::from(!node.ready);
+    }
+
+    fn wish(&mut self, name: &str, node: &NodeView, pod: &PodView, fleet: &Fleet) -> Wish {
+        let count = fleet.sizing.count(node.room, |key| node.label(key).map(str::to_owned));
+        match count.bound {
+            Bound::Unknown => self.unknown.add(name),
+            Bound::Min => self.small.add(name),
+            Bound::Cpu | Bound::Memory | Bound::Max => {}
+        }
+        if node.cordoned || node.leaving {
+            return Wish::Slots(0);
+        }
+        if !node.ready {
+            // Nothing starts there, so what a pod without a word would be told now is told again
+            // when the node is ready: a write a pod for nothing.
+            let waits = pod.phase == Phase::Pending && pod.slots.is_none();
+            return if waits { Wish::Leave } else { Wish::Slots(0) };
+        }
+        Wish::Slots(count.slots)
+    }
+
+    fn take(&mut self, name: &str, pod: &PodView, node: Option<&NodeView>, wish: Wish) {
+        let said: Option<u32> = pod.slots.as_ref().and_then(|slots| slots.parse().ok());
+        let wanted = match wish {
+            Wish::Slots(slots) => Some(slots),
+            Wish::Unset => None,
+            Wish::Leave => said,
+        };
+        let differs = match wish {
+            Wish::Leave => false,
+            Wish::Slots(_) => said != wanted,
+            Wish::Unset => pod.slots.is_some(),
+        };
+        if differs {
+            let (pod, uid) = (name.to_owned(), pod.uid.to_string());
+            self.orders.push(SlotOrder { pod, uid, slots: wanted });
+        }
+        let slots = wanted.unwrap_or(0);
+        self.slots += slots;
+        if pod.ready {
+            self.slots_ready += said.unwrap_or(0).min(slots);
+        }
+        if let Some(node) = node {
+            let class = node.class();
+            let full = self.classes.len() >= CLASSES - 1 && !self.classes.contains_key(&class);
+            let class = if full { "other".to_owned() } else { class };
+            let entry = self.classes.entry(class).or_default();
+            *entry = (entry.0 + 1, entry.1 + slots);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::dereference::{LanguageFiles, References};
+    use crate::validate::validate;
+
+    const GIB: &str = "64Gi";
+
+    fn seen(name: &str, created: &str, spec: Value) -> Seen {
+        let mut base = json!({ "image": "evalx:1", "queue": { "url": "redis://r" } });
+        base.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+        let object = json!({
+            "apiVersion": "evalx.dev/v1alpha1", "kind": "JudgeCluster",
+            "metadata": { "name": name, "namespace": "ns", "uid": name, "creationTimestamp": created },
+            "spec": base,
+        });
+        Seen::of(&serde_json::from_value(object).unwrap())
+    }
+
+    fn node(cpu: &str, more: Value) -> NodeView {
+        let mut node = json!({
+            "metadata": { "name": "n", "labels": { "pool": "a" } },
+            "spec": {},
+            "status": {
+                "allocatable": { "cpu": cpu, "memory": GIB },
+                "conditions": [{ "type": "Ready", "status": "True" }],
+            },
+        });
+        for (key, value) in more.as_object().unwrap() {
+            node[key] = value.clone();
+        }
+        NodeView::of(&serde_json::from_value(node).unwrap())
+    }
+
+    fn pod(node: &str, slots: Option<&str>) -> PodView {
+        PodView {
+            uid: format!("uid-{node}").into(),
+            version: 1,
+            node: Some(node.into()),
+            slots: slots.map(Box::from),
+            phase: Phase::Running,
+            ready: true,
+            stopping: false,
+            address: None,
+            trouble: None,
+        }
+    }
+
+    struct Scene {
+        sight: Sight,
+        seen: Seen,
+    }
+
+    impl Scene {
+        fn new(spec: Value) -> Self {
+            let seen = seen("c", "2026-01-02T00:00:00Z", spec);
+            let mut sight = Sight::default();
+            sight.put_cluster(seen.clone());
+            Self { sight, seen }
+        }
+
+        fn with(mut self, name: &str, node: NodeView, pod: PodView) -> Self {
+            self.sight.put_node(&Arc::from(name), node);
+            self.sight.put_pod(&self.seen.key, &format!("pod-{name}"), pod);
+            self
+        }
+
+        fn survey(&self) -> Survey {
+            let references =
+                References { languages: LanguageFiles::NotAsked, service_monitors: false };
+            let spec = self.seen.spec.as_ref().unwrap();
+            let (fleet, _) = validate(&self.seen.identity(), spec, &references).unwrap();
+            survey(&self.seen, Some(&fleet), &self.sight)
+        }
+
+        fn orders(&self) -> Vec<(String, Option<u32>)> {
+            let orders = self.survey().orders.into_iter();
+            orders.map(|SlotOrder { pod, slots, .. }| (pod, slots)).collect()
+        }
+    }
+
+    fn told(slots: u32) -> Vec<(String, Option<u32>)> {
+        vec![("pod-n".to_owned(), Some(slots))]
+    }
+
+    #[test]
+    fn slots_follow_the_cpu_and_what_is_right_is_not_written_again() {
+        for (cpu, slots) in [("2", 2), ("4", 4), ("7910m", 7), ("16", 16)] {
+            let scene = Scene::new(json!({})).with("n", node(cpu, json!({})), pod("n", None));
+            assert_eq!(scene.orders(), told(slots), "{cpu}");
+            let right = slots.to_string();
+            let scene =
+                Scene::new(json!({})).with("n", node(cpu, json!({})), pod("n", Some(&right)));
+            assert_eq!(scene.orders(), [], "{cpu}");
+            assert_eq!((scene.survey().slots, scene.survey().slots_ready), (slots, slots));
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_none_is_written_over() {
+        for odd in ["", "many", "5", "-1"] {
+            let scene = Scene::new(json!({})).with("n", node("4", json!({})), pod("n", Some(odd)));
+            assert_eq!(scene.orders(), told(4), "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn nodes_that_are_to_take_nothing() {
+        let cordoned = json!({ "spec": { "unschedulable": true } });
+        let taint =
+            |key: &str| json!({ "spec": { "taints": [{ "key": key, "effect": "NoSchedule" }] } });
+        let not_ready = json!({ "status": {
+            "allocatable": { "cpu": "4", "memory": GIB },
+            "conditions": [{ "type": "Ready", "status": "Unknown" }],
+        } });
+        let silent = json!({ "status": { "conditions": [{ "type": "Ready", "status": "True" }] } });
+        for more in [
+            cordoned,
+            taint("ToBeDeletedByClusterAutoscaler"),
+            taint("karpenter.sh/disrupted"),
+            not_ready,
+            silent,
+        ] {
+            let scene =
+                Scene::new(json!({})).with("n", node("4", more.clone()), pod("n", Some("4")));
+            assert_eq!(scene.orders(), told(0), "{more}");
+        }
+        let other = Scene::new(json!({})).with("n", node("4", taint("other")), pod("n", None));
+        assert_eq!(other.orders(), told(4));
+    }
+
+    #[test]
+    fn a_pod_that_cannot_start_yet_is_told_once() {
+        let not_ready = json!({ "status": { "allocatable": { "cpu": "4" }, "conditions": [] } });
+        let waiting = PodView { phase: Phase::Pending, ready: false, ..pod("n", None) };
+        let scene = Scene::new(json!({})).with("n", node("4", not_ready), waiting.clone());
+        assert_eq!(scene.orders(), []);
+        let ready = Scene::new(json!({})).with("n", node("4", json!({})), waiting);
+        assert_eq!(ready.orders(), told(4), "the file is there when the worker starts");
+    }
+
+    #[test]
+    fn suspended_is_zero_everywhere() {
+        let scene = Scene::new(json!({ "suspend": true }));
+        assert_eq!(scene.with("n", node("4", json!({})), pod("n", Some("4"))).orders(), told(0));
+    }
+
+    #[test]
+    fn overrides_by_label_and_limits_count() {
+        let by_label = json!({ "sandbox": { "overrides": [
+            { "nodeSelector": { "pool": "b" }, "slots": 7 },
+            { "nodeSelector": { "pool": "a" }, "cpuPerSlot": "2" },
+        ] } });
+        let scene = Scene::new(by_label).with("n", node("8", json!({})), pod("n", None));
+        assert_eq!(scene.orders(), told(4));
+        let limited = Scene::new(json!({ "resources": { "limits": { "cpu": "3" } } }));
+        assert_eq!(limited.with("n", node("8", json!({})), pod("n", None)).orders(), told(3));
+    }
+
+    #[test]
+    fn of_two_clusters_on_a_node_the_older_keeps_it() {
+        let mut scene = Scene::new(json!({})).with("n", node("4", json!({})), pod("n", Some("4")));
+        let older = seen("older", "2026-01-01T00:00:00Z", json!({}));
+        scene.sight.put_cluster(older.clone());
+        scene.sight.put_pod(&older.key, "other", pod("n", Some("4")));
+        assert_eq!(scene.orders(), told(0));
+        let survey = scene.survey();
+        assert_eq!((survey.conflicts.count, survey.rivals.to_string()), (1, "ns/older".to_owned()));
+        let of_older = super::survey(&older, None, &scene.sight);
+        assert_eq!((of_older.conflicts.count, of_older.orders), (0, vec![]), "it notices nothing");
+        let suspended = seen("older", "2026-01-01T00:00:00Z", json!({ "suspend": true }));
+        scene.sight.put_cluster(suspended);
+        assert_eq!(scene.orders(), [], "who gives its slots up gives the node up");
+        scene.sight.drop_pod(&older.key, "other");
+        assert_eq!(scene.orders(), []);
+    }
+
+    #[test]
+    fn clusters_of_one_second_are_ordered_by_name() {
+        let a = seen("a", "2026-01-01T00:00:00Z", json!({}));
+        let b = seen("b", "2026-01-01T00:00:00Z", json!({}));
+        assert!(a.age < b.age);
+    }
+
+    #[test]
+    fn where_nodes_may_not_be_read_workers_count_themselves() {
+        let mut scene = Scene::new(json!({}));
+        scene.sight.put_pod(&scene.seen.key, "pod-n", pod("n", Some("0")));
+        scene.sight.nodes_forbidden = true;
+        assert_eq!(scene.orders(), [("pod-n".to_owned(), None)]);
+        scene.sight.put_pod(&scene.seen.key, "pod-n", pod("n", None));
+        assert_eq!(scene.orders(), []);
+    }
+
+    #[test]
+    fn pods_that_end_or_have_no_node_are_left_alone() {
+        let stopping = PodView { stopping: true, ..pod("n", None) };
+        let over = PodView { phase: Phase::Over, ..pod("n", None) };
+        let nowhere = PodView { node: None, ..pod("n", None) };
+        for pod in [stopping, over, nowhere] {
+            let scene = Scene::new(json!({})).with("n", node("4", json!({})), pod);
+            assert_eq!(scene.orders(), []);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The clusters themselves. Read without their types: one that does not fit stops nobody else.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use kube::core::{ApiResource, DynamicObject};
+use kube::runtime::watcher;
+use kube::{Api, ResourceExt as _};
+
+use super::{First, Follower, Scope, TOGETHER, follow};
+use crate::context::Context;
+use crate::crd::JudgeCluster;
+use crate::world::{Key, Seen};
+
+struct Clusters {
+    context: Arc<Context>,
+    scope: Scope,
+    listed: HashSet<Key>,
+}
+
+pub(super) async fn clusters(context: Arc<Context>, scope: Scope, mut first: First) {
+    let resource = ApiResource::erase::<JudgeCluster>(&());
+    let client = context.client.clone();
+    let api: Api<DynamicObject> = match &scope {
+        Some(namespace) => Api::namespaced_with(client, namespace, &resource),
+        None => Api::all_with(client, &resource),
+    };
+    let mut follower = Clusters { context: Arc::clone(&context), scope, listed: HashSet::new() };
+    follow(&context, api, watcher::Config::default(), &mut follower, &mut first).await;
+}
+
+impl Clusters {
+    /// Those that share nodes may have won or lost them.
+    fn wake_neighbours(&self, key: &Key) {
+        let neighbours = self.context.world.sight().neighbours(key);
+        for neighbour in neighbours.iter().filter(|neighbour| *neighbour != key) {
+            self.context.work.add(neighbour, TOGETHER);
+        }
+    }
+}
+
+impl Follower<DynamicObject> for Clusters {
+    fn what(&self) -> &'static str {
+        "judgeclusters"
+    }
+
+    fn put(&mut self, object: DynamicObject) {
+        let seen = Seen::of(&object);
+        let key = seen.key.clone();
+        self.listed.insert(key.clone());
+        if self.context.world.sight().put_cluster(seen) {
+            self.context.work.add_at_once(&key);
+            self.wake_neighbours(&key);
+        }
+    }
+
+    fn gone(&mut self, object: DynamicObject) {
+        let key = Key::new(&object.namespace().unwrap_or_default(), &object.name_any());
+        self.context.world.sight().drop_cluster(&key);
+        self.context.work.add_at_once(&key);
+        self.wake_neighbours(&key);
+    }
+
+    fn begin(&mut self) {
+        self.listed.clear();
+    }
+
+    fn complete(&mut self) {
+        let all = self.context.world.sight().clusters();
+        let ours = all.into_iter().filter(|key| key.is_in(self.scope.as_deref()));
+        let gone: Vec<Key> = ours.filter(|key| !self.listed.contains(key)).collect();
+        for key in gone {
+            self.context.world.sight().drop_cluster(&key);
+            self.context.work.add_at_once(&key);
+            self.wake_neighbours(&key);
+        }
+        self.listed = HashSet::new();
+    }
+}

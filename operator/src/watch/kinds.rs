@@ -1,0 +1,278 @@
+//! Everything else that is watched: nodes, pods, our objects, refusals, ConfigMaps that specs name.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Event as CoreEvent};
+use kube::core::{DynamicObject, NamespaceResourceScope, PartialObjectMeta};
+use kube::runtime::watcher;
+use kube::{Api, Client, Resource, ResourceExt as _};
+
+use super::{First, Follower, Scope, TOGETHER, follow};
+use crate::build::{COMPONENT, INSTANCE, Kind, MANAGED_BY, MANAGER};
+use crate::context::Context;
+use crate::world::{Key, Live, NodeView, PodView, Refusal, SlimNode, SlimPod};
+
+fn wake(context: &Context, keys: impl IntoIterator<Item = Key>) {
+    for key in keys {
+        context.work.add(&key, TOGETHER);
+    }
+}
+
+fn in_scope<K>(client: Client, scope: &Scope) -> Api<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    match scope {
+        Some(namespace) => Api::namespaced(client, namespace),
+        None => Api::all(client),
+    }
+}
+
+/// The cluster that an object of ours is of, by its labels.
+fn owner(object: &impl Resource) -> Option<Key> {
+    let name = object.labels().get(INSTANCE)?;
+    Some(Key::new(&object.namespace()?, name))
+}
+
+// Nodes ---------------------------------------------------------------------------------------
+
+struct Nodes {
+    context: Arc<Context>,
+    listed: HashSet<Arc<str>>,
+}
+
+pub(super) async fn nodes(context: Arc<Context>, mut first: First) {
+    let api: Api<SlimNode> = Api::all(context.client.clone());
+    let mut follower = Nodes { context: Arc::clone(&context), listed: HashSet::new() };
+    follow(&context, api, watcher::Config::default(), &mut follower, &mut first).await;
+}
+
+impl Nodes {
+    fn forbidden(&self, forbidden: bool) {
+        let mut sight = self.context.world.sight();
+        if sight.nodes_forbidden != forbidden {
+            sight.nodes_forbidden = forbidden;
+            wake(&self.context, sight.clusters());
+        }
+    }
+}
+
+impl Follower<SlimNode> for Nodes {
+    fn what(&self) -> &'static str {
+        "nodes"
+    }
+
+    fn put(&mut self, node: SlimNode) {
+        let name: Arc<str> = node.name_any().into();
+        let concerned = self.context.world.sight().put_node(&name, NodeView::of(&node));
+        self.listed.insert(name);
+        wake(&self.context, concerned);
+    }
+
+    fn gone(&mut self, node: SlimNode) {
+        let concerned = self.context.world.sight().drop_node(&node.name_any());
+        wake(&self.context, concerned);
+    }
+
+    fn begin(&mut self) {
+        self.listed.clear();
+    }
+
+    fn complete(&mut self) {
+        self.forbidden(false);
+        let listed = std::mem::take(&mut self.listed);
+        let concerned = self.context.world.sight().retain_nodes(&listed);
+        wake(&self.context, concerned);
+    }
+
+    fn broke(&mut self, error: &watcher::Error) -> bool {
+        let refused = |error: &kube::Error| matches!(error, kube::Error::Api(s) if s.code == 403);
+        let forbidden = match error {
+            watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error) => {
+                refused(error)
+            }
+            _ => false,
+        };
+        if forbidden {
+            self.forbidden(true);
+        }
+        forbidden
+    }
+}
+
+// Pods ----------------------------------------------------------------------------------------
+
+struct Pods {
+    context: Arc<Context>,
+    scope: Scope,
+    listed: HashSet<(Key, Box<str>)>,
+}
+
+pub(super) async fn pods(context: Arc<Context>, scope: Scope, mut first: First) {
+    let api: Api<SlimPod> = in_scope(context.client.clone(), &scope);
+    let labels = format!("{MANAGED_BY}={MANAGER},{COMPONENT}=worker");
+    let mut follower = Pods { context: Arc::clone(&context), scope, listed: HashSet::new() };
+    let config = watcher::Config::default().labels(&labels);
+    follow(&context, api, config, &mut follower, &mut first).await;
+}
+
+impl Follower<SlimPod> for Pods {
+    fn what(&self) -> &'static str {
+        "pods"
+    }
+
+    fn put(&mut self, pod: SlimPod) {
+        let Some(key) = owner(&pod) else { return };
+        let name = pod.name_any();
+        let concerned = self.context.world.sight().put_pod(&key, &name, PodView::of(&pod));
+        self.listed.insert((key, name.into()));
+        wake(&self.context, concerned);
+    }
+
+    fn gone(&mut self, pod: SlimPod) {
+        let Some(key) = owner(&pod) else { return };
+        let concerned = self.context.world.sight().drop_pod(&key, &pod.name_any());
+        wake(&self.context, concerned);
+    }
+
+    fn begin(&mut self) {
+        self.listed.clear();
+    }
+
+    fn complete(&mut self) {
+        let listed = std::mem::take(&mut self.listed);
+        let concerned = self.context.world.sight().retain_pods(self.scope.as_deref(), &listed);
+        wake(&self.context, concerned);
+    }
+}
+
+// Our objects ---------------------------------------------------------------------------------
+
+struct Owned {
+    context: Arc<Context>,
+    kind: Kind,
+    scope: Scope,
+    listed: HashSet<(Key, Box<str>)>,
+}
+
+pub(super) async fn owned(context: Arc<Context>, kind: Kind, scope: Scope, mut first: First) {
+    let resource = kind.resource();
+    let client = context.client.clone();
+    let api: Api<DynamicObject> = match &scope {
+        Some(namespace) => Api::namespaced_with(client, namespace, &resource),
+        None => Api::all_with(client, &resource),
+    };
+    let config = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGER}"));
+    let mut follower = Owned { context: Arc::clone(&context), kind, scope, listed: HashSet::new() };
+    follow(&context, api, config, &mut follower, &mut first).await;
+}
+
+impl Follower<DynamicObject> for Owned {
+    fn what(&self) -> &'static str {
+        self.kind.as_str()
+    }
+
+    fn put(&mut self, object: DynamicObject) {
+        let Some(key) = owner(&object) else { return };
+        let name = object.name_any();
+        self.listed.insert((key.clone(), name.as_str().into()));
+        let live = Live::of(object);
+        if self.context.world.sight().put_live(&key, self.kind, &name, live) {
+            wake(&self.context, [key]);
+        }
+    }
+
+    fn gone(&mut self, object: DynamicObject) {
+        let Some(key) = owner(&object) else { return };
+        self.context.world.sight().drop_live(&key, self.kind, &object.name_any());
+        wake(&self.context, [key]);
+    }
+
+    fn begin(&mut self) {
+        self.listed.clear();
+    }
+
+    fn complete(&mut self) {
+        let listed = std::mem::take(&mut self.listed);
+        let scope = self.scope.as_deref();
+        let concerned = self.context.world.sight().retain_live(self.kind, scope, &listed);
+        wake(&self.context, concerned);
+    }
+
+    fn broke(&mut self, error: &watcher::Error) -> bool {
+        // A ServiceMonitor's definition may be removed at any time (`monitors`).
+        self.kind == Kind::ServiceMonitor && super::monitors::is_gone(error)
+    }
+}
+
+// Refusals ------------------------------------------------------------------------------------
+
+struct Refusals(Arc<Context>);
+
+pub(super) async fn refusals(context: Arc<Context>, scope: Scope, mut first: First) {
+    let api: Api<CoreEvent> = in_scope(context.client.clone(), &scope);
+    let config =
+        watcher::Config::default().fields("involvedObject.kind=DaemonSet,reason=FailedCreate");
+    let mut follower = Refusals(Arc::clone(&context));
+    follow(&context, api, config, &mut follower, &mut first).await;
+}
+
+impl Follower<CoreEvent> for Refusals {
+    fn what(&self) -> &'static str {
+        "events"
+    }
+
+    fn put(&mut self, event: CoreEvent) {
+        let object = &event.involved_object;
+        let (Some(namespace), Some(name)) = (&object.namespace, &object.name) else { return };
+        let Some(cluster) = name.strip_suffix("-worker") else { return };
+        let said = event.message.as_deref().unwrap_or_default();
+        // The pod's name would make each one another message.
+        let said = said.split_once(" is forbidden: ").map_or(said, |(_, why)| why);
+        let refusal = Refusal { message: said.chars().take(600).collect() };
+        let key = Key::new(namespace, cluster);
+        let mut sight = self.0.world.sight();
+        if sight.cluster(&key).is_some() && sight.put_refusal(&key, refusal) {
+            wake(&self.0, [key]);
+        }
+    }
+
+    fn gone(&mut self, _: CoreEvent) {}
+
+    fn begin(&mut self) {}
+
+    fn complete(&mut self) {}
+}
+
+// ConfigMaps that specs name --------------------------------------------------------------------
+
+struct ConfigMaps(Arc<Context>);
+
+pub(super) async fn config_maps(context: Arc<Context>, scope: Scope, mut first: First) {
+    let api: Api<PartialObjectMeta<ConfigMap>> = in_scope(context.client.clone(), &scope);
+    let mut follower = ConfigMaps(Arc::clone(&context));
+    follow(&context, api, watcher::Config::default(), &mut follower, &mut first).await;
+}
+
+impl Follower<PartialObjectMeta<ConfigMap>> for ConfigMaps {
+    fn what(&self) -> &'static str {
+        "configmaps"
+    }
+
+    fn put(&mut self, map: PartialObjectMeta<ConfigMap>) {
+        let key = Key::new(&map.namespace().unwrap_or_default(), &map.name_any());
+        let named_by = self.0.world.sight().put_config_map(&key, map.resource_version());
+        wake(&self.0, named_by);
+    }
+
+    fn gone(&mut self, map: PartialObjectMeta<ConfigMap>) {
+        let key = Key::new(&map.namespace().unwrap_or_default(), &map.name_any());
+        let named_by = self.0.world.sight().put_config_map(&key, None);
+        wake(&self.0, named_by);
+    }
+
+    fn begin(&mut self) {}
+
+    fn complete(&mut self) {}
+}
