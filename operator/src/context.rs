@@ -43,7 +43,9 @@ pub(crate) struct Memo {
     pub(crate) progress: Progress,
     /// What the API server did not take.
     pub(crate) refused: HashMap<(Kind, String), Refused>,
-    /// What a worker that is not ready said of itself.
+    /// Since when workers run without being ready.
+    pub(crate) unwell: Option<Instant>,
+    /// What one of them said of itself.
     pub(crate) word: Option<(Instant, Option<Word>)>,
     /// The slots that an event told.
     pub(crate) told: Option<u32>,

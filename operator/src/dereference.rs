@@ -84,6 +84,8 @@ pub(crate) async fn dereference(
         Some(found) => {
             let files = found.data.unwrap_or_default();
             if let Some(version) = found.metadata.resource_version {
+                // The watch may have passed it by when no cluster named it yet.
+                context.world.sight().put_config_map(&map, Some(version.clone()));
                 context.files.put(&map, version, &files);
             }
             LanguageFiles::Found { name, files, kept }

@@ -148,15 +148,20 @@ impl Elector {
     /// Lets go, so that another process need not wait. Last of all, when nothing writes any more.
     pub async fn release(&mut self) {
         self.held.set(None);
-        let Some(sighting) = self.sighting.take() else { return };
-        if !sighting.is_of(&self.settings.identity) {
-            return;
-        }
-        let released = record::released(&sighting.lease, &self.settings);
-        match self.replace(&released).await {
-            Ok(_) => info!("the lease is released"),
+        match self.let_go().await {
+            Ok(true) => info!("the lease is released"),
+            Ok(false) => {}
             Err(error) => warn!(error = chain(&error), "the lease is not released; it runs out"),
         }
+    }
+
+    /// Returns whether it was ours. It is read first: a renewal may have been cut off half way.
+    async fn let_go(&self) -> Result<bool, Error> {
+        let Some(lease) = self.get().await? else { return Ok(false) };
+        if !record::is_of(&lease, &self.settings.identity) {
+            return Ok(false);
+        }
+        Ok(self.replace(&record::released(&lease, &self.settings)).await?.is_some())
     }
 
     /// One attempt to take or renew it.
@@ -164,7 +169,7 @@ impl Elector {
         // From before the call: what it says was true then.
         let began = Instant::now();
         let found = self.get().await?;
-        let sighting = Sighting::of(found, self.sighting.take(), began);
+        let sighting = Sighting::of(found, self.sighting.as_ref(), began);
         let step = decide(sighting.as_ref(), &self.settings, began);
         let written = match step {
             record::Intent::Wait(holder) => {

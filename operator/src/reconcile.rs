@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::time::Instant;
 use tracing::{Instrument as _, info_span, warn};
 
@@ -21,6 +22,8 @@ use crate::validate::{Complaint, Fleet, validate};
 use crate::work::Ended;
 use crate::world::{Key, Seen};
 
+/// So long a worker may take to become ready before it is asked what it lacks.
+const ASK_FIRST: Duration = Duration::from_secs(5);
 /// Between two questions to workers of one cluster.
 const ASK_AGAIN: Duration = Duration::from_secs(15);
 /// Workers that are asked at a time: they all have the same queue.
@@ -151,7 +154,7 @@ async fn finish(
         queue_trouble,
     };
     let more = report(context, &findings).await?;
-    let asks = unwell.then_some(ASK_AGAIN);
+    let asks = unwell.then_some(ASK_FIRST);
     Ok([more, turn, asks, Some(ANYWAY)].into_iter().flatten().min())
 }
 
@@ -183,23 +186,25 @@ fn stalled(
 /// What workers that run and are not ready say of the queue.
 async fn queue_trouble(context: &Context, key: &Key, survey: &Survey) -> Option<String> {
     if survey.unwell.is_empty() {
-        context.memo(key, |memo| memo.word = None);
+        context.memo(key, |memo| (memo.unwell, memo.word) = (None, None));
         return None;
     }
-    let known = context.memo(key, |memo| memo.word.clone());
+    let (since, known) = context
+        .memo(key, |memo| (*memo.unwell.get_or_insert_with(Instant::now), memo.word.clone()));
+    if since.elapsed() < ASK_FIRST {
+        return None;
+    }
     let word = match known {
         Some((at, word)) if at.elapsed() < ASK_AGAIN => word,
         _ => {
-            let mut word = None;
-            for (_, address) in survey.unwell.iter().take(ASKED) {
-                word = ask(*address).await;
-                if word.is_some() {
-                    break;
-                }
-            }
+            let asked = survey.unwell.iter().take(ASKED).map(|(_, address)| ask(*address));
+            let word = join_all(asked).await.into_iter().flatten().next();
             context.memo(key, |memo| memo.word = Some((Instant::now(), word.clone())));
             word
         }
     };
     word.and_then(|word| word.queue_trouble().map(str::to_owned))
 }
+
+#[cfg(test)]
+mod tests;

@@ -129,7 +129,6 @@ async fn lead(
     }
     info!("told to stop");
     context.work.close();
-    tasks.detach_all();
     let all = async { while workers.join_next().await.is_some() {} };
     tokio::select! {
         lost = elector.keep() => Err(Error::Lost(lost)),

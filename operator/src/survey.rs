@@ -204,7 +204,8 @@ impl Survey {
         let wanted = match wish {
             Wish::Slots(slots) => Some(slots),
             Wish::Unset => None,
-            Wish::Leave => said,
+            // A node that is gone, or not seen yet, has no slots.
+            Wish::Leave => said.filter(|_| node.is_some()),
         };
         let differs = match wish {
             Wish::Leave => false,
@@ -426,6 +427,14 @@ mod tests {
         assert_eq!(scene.orders(), [("pod-n".to_owned(), None)]);
         scene.sight.put_pod(&scene.seen.key, "pod-n", pod("n", None));
         assert_eq!(scene.orders(), []);
+    }
+
+    #[test]
+    fn a_node_that_is_gone_has_no_slots_and_its_pod_is_not_told() {
+        let mut scene = Scene::new(json!({})).with("n", node("4", json!({})), pod("n", Some("4")));
+        assert_eq!(scene.survey().slots, 4);
+        scene.sight.drop_node("n");
+        assert_eq!((scene.survey().slots, scene.orders()), (0, vec![]));
     }
 
     #[test]

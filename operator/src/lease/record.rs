@@ -35,7 +35,7 @@ impl Sighting {
     }
 
     /// What is there now: as old as it has looked like this.
-    pub(super) fn of(found: Option<Lease>, before: Option<Self>, now: Instant) -> Option<Self> {
+    pub(super) fn of(found: Option<Lease>, before: Option<&Self>, now: Instant) -> Option<Self> {
         let lease = found?;
         let since = before.filter(|before| before.lease.spec == lease.spec).map(|b| b.since);
         Some(Self { lease, since: since.unwrap_or(now) })
@@ -56,6 +56,11 @@ impl Sighting {
         let seconds = u64::try_from(seconds.unwrap_or(0)).unwrap_or(0);
         now.saturating_duration_since(self.since) >= std::time::Duration::from_secs(seconds)
     }
+}
+
+/// Whether this process holds it.
+pub(super) fn is_of(lease: &Lease, identity: &str) -> bool {
+    lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref()) == Some(identity)
 }
 
 pub(super) fn decide(seen: Option<&Sighting>, settings: &Settings, now: Instant) -> Intent {

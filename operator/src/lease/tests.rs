@@ -24,10 +24,12 @@ struct Server {
 type Shared = Arc<Mutex<Server>>;
 
 fn failure(code: u16) -> (u16, Value) {
-    (
-        code,
-        json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": "no" }),
-    )
+    let reason = if code == 404 { "NotFound" } else { "Other" };
+    let status = json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure",
+        "code": code, "reason": reason, "message": "no",
+    });
+    (code, status)
 }
 
 impl Server {
