@@ -1,0 +1,150 @@
+//! The operator under test: as its own ServiceAccount, with the rights that are shipped and no
+//! other.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::authorization::v1::SubjectAccessReview;
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::api::PostParams;
+use kube::{Api, Client};
+use serde_json::json;
+
+use crate::cluster::Cluster;
+use crate::process::{Plan, Process};
+use crate::wait::{secs, until};
+use crate::{http, kubectl, scene};
+
+/// Where the operator lives.
+pub const NAMESPACE: &str = "evalx-system";
+/// Its ServiceAccount.
+pub const ACCOUNT: &str = "evalx-operator";
+/// That account, as the API server calls it.
+pub const USER: &str = "system:serviceaccount:evalx-system:evalx-operator";
+/// The namespace that `manifests/rbac-namespaced.yaml` gives it rights in.
+pub const JUDGES: &str = "judges";
+/// It manages every field that it sets under this name.
+pub const MANAGER: &str = "evalx-operator";
+
+/// Installs the resource and the rights of that file in `manifests/`.
+pub async fn install(cluster: &Cluster, client: &Client, rights: &str) -> Result<()> {
+    scene::create_namespace(client, NAMESPACE, "restricted").await?;
+    // As the manifests say it: the definition is longer than what a client may keep of it.
+    let apply = |file: &str| kubectl::run(cluster, &["apply", "--server-side", "-f", file]);
+    apply("crds/judgeclusters.evalx.dev.yaml")?;
+    kubectl::run(
+        cluster,
+        &["wait", "--for=condition=Established", "--timeout=60s", "crd/judgeclusters.evalx.dev"],
+    )?;
+    apply(&format!("manifests/{rights}"))?;
+    Ok(())
+}
+
+/// Whether the operator may do that: `group/resource[/subresource]`, where the core group is empty;
+/// without a namespace in all of them.
+pub async fn may(client: &Client, verb: &str, what: &str, namespace: &str) -> Result<bool> {
+    let mut parts = what.splitn(3, '/');
+    let (group, resource) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+    let attributes = json!({
+        "verb": verb, "group": group, "resource": resource,
+        "subresource": parts.next().unwrap_or(""), "namespace": namespace,
+    });
+    let groups = ["system:serviceaccounts", "system:serviceaccounts:evalx-system"];
+    let spec = json!({"user": USER, "groups": groups, "resourceAttributes": attributes});
+    let review = serde_json::from_value(json!({"spec": spec})).context("the review")?;
+    let reviews = Api::<SubjectAccessReview>::all(client.clone());
+    let answer = reviews.create(&PostParams::default(), &review).await.context("no review")?;
+    Ok(answer.status.is_some_and(|status| status.allowed))
+}
+
+/// A running operator.
+#[derive(Debug)]
+pub struct Operator {
+    process: Process,
+    metrics: SocketAddr,
+}
+
+impl Operator {
+    /// Starts one that is called `name` in its logs, with these arguments beside those that it
+    /// needs to run here.
+    pub async fn start(
+        cluster: &Cluster,
+        program: &Path,
+        name: &str,
+        arguments: &[&str],
+    ) -> Result<Self> {
+        let client = cluster.client().await?;
+        let kubeconfig = kubeconfig(cluster, &client, name).await?;
+        let metrics = cluster.free_address();
+        let folder = program.parent().context("the operator has no folder")?;
+        let mut plan = Plan::new(folder, "evalx-operator", cluster.folder())
+            .arg("run")
+            .arg(format!("--metrics-addr={metrics}"))
+            .arg(format!("--lease-namespace={NAMESPACE}"))
+            .args(arguments.iter().copied())
+            .env("KUBECONFIG", kubeconfig.to_string_lossy())
+            .arg(format!("--identity={name}"));
+        plan.log = cluster.folder().join(format!("{name}.log"));
+        Ok(Self { process: cluster.nursery().spawn(&plan)?, metrics })
+    }
+
+    /// Its process.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Where its metrics and probes are.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.metrics
+    }
+
+    /// The last lines of its log.
+    #[must_use]
+    pub fn last_words(&self, lines: usize) -> String {
+        self.process.last_words(lines)
+    }
+
+    /// Waits until it says that it is ready. A standby is, too.
+    pub async fn ready(&mut self) {
+        let (address, process) = (self.metrics, &mut self.process);
+        until(secs(60), "the operator is ready", async || {
+            if let Err(error) = process.expect_alive() {
+                panic!("{error:#}");
+            }
+            http::get(address, "/readyz").await.map(drop).map_err(|error| format!("{error:#}"))
+        })
+        .await;
+    }
+
+    /// What it measures.
+    pub async fn metrics(&self) -> Result<String> {
+        http::get(self.metrics, "/metrics").await
+    }
+
+    /// Ends it as Kubernetes does, and waits for it.
+    pub async fn stop(mut self) -> Result<std::process::ExitStatus> {
+        self.process.signal(rustix::process::Signal::TERM)?;
+        self.process.wait(Duration::from_secs(30)).await
+    }
+}
+
+/// A kubeconfig with a token of the ServiceAccount.
+async fn kubeconfig(cluster: &Cluster, client: &Client, name: &str) -> Result<PathBuf> {
+    let accounts = Api::<ServiceAccount>::namespaced(client.clone(), NAMESPACE);
+    let request = TokenRequest {
+        spec: TokenRequestSpec { expiration_seconds: Some(86_400), ..TokenRequestSpec::default() },
+        ..TokenRequest::default()
+    };
+    let answer = accounts
+        .create_token_request(ACCOUNT, &PostParams::default(), &request)
+        .await
+        .context("the ServiceAccount gets no token")?;
+    let token = answer.status.context("the answer has no token")?.token;
+    let path = cluster.folder().join(format!("{name}.kubeconfig"));
+    cluster.token_kubeconfig(&path, &token, NAMESPACE)?;
+    Ok(path)
+}

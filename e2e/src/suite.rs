@@ -1,0 +1,207 @@
+//! Cases that share a cluster: each with a scene of its own, told about when it fails, counted.
+//!
+//! Where nothing can build the control plane every case is skipped by name; with `CI=true` a skip
+//! is a failure.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use libtest_mimic::{Arguments, Failed, Trial};
+use tokio::runtime::Runtime;
+
+use crate::audit::{self, Audit};
+use crate::cluster::Cluster;
+use crate::operator::{self, Operator};
+use crate::programs::{self, ControlPlane, Profile};
+use crate::scene::{self, Scene};
+
+type Act = Pin<Box<dyn Future<Output = ()>>>;
+
+/// One case: its sentence and what it does.
+pub struct Case {
+    name: &'static str,
+    act: Box<dyn Fn(Arc<Scene>) -> Act + Send + Sync>,
+}
+
+impl std::fmt::Debug for Case {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl Case {
+    /// A case of that name.
+    pub fn new<F, A>(name: &'static str, act: A) -> Self
+    where
+        A: Fn(Arc<Scene>) -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + 'static,
+    {
+        Self { name, act: Box::new(move |scene| Box::pin(act(scene))) }
+    }
+}
+
+/// What a suite needs beside a cluster.
+#[derive(Clone, Copy, Debug)]
+pub enum Need {
+    /// Nothing.
+    Nothing,
+    /// The resource and the rights of that file; cases start operators themselves.
+    Installed(&'static str),
+    /// The resource, the namespace [`operator::JUDGES`] and the rights in it. Cases start operators
+    /// themselves, and take rights away: it is no fault when one is refused something.
+    Namespaced,
+    /// One operator for all cases, with the rights of that file.
+    Operator(&'static str),
+}
+
+/// How many cases run at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// As many as the command line says, or [`AT_ONCE`].
+    Together,
+    /// One after the other: they break the cluster that they share.
+    Apart,
+}
+
+/// Cases wait for Kubernetes most of the time, however few cores there are.
+const AT_ONCE: usize = 6;
+
+/// Runs a suite as the command line says.
+pub fn run(need: Need, pace: Pace, cases: Vec<Case>) -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = match pace {
+        Pace::Apart => Some(1),
+        Pace::Together => arguments.test_threads.or(Some(AT_ONCE)),
+    };
+    // Who only lists wants no control plane.
+    let found = if arguments.list { Ok(ControlPlane::NoGo) } else { ControlPlane::find() };
+    let strict = std::env::var_os("CI").is_some_and(|ci| ci == "true");
+    let skipped = matches!(found, Ok(ControlPlane::NoGo)) && !strict && !arguments.list;
+    let stage = Arc::new(Stage::new(need, found));
+    let trials = cases.into_iter().map(|case| {
+        let stage = Arc::clone(&stage);
+        Trial::test(case.name, move || stage.play(&case))
+            .with_kind(if skipped { "skipped: the control plane needs Go" } else { "" })
+            .with_ignored_flag(skipped)
+    });
+    let trials = trials.collect();
+    let outcome = libtest_mimic::run(&arguments, trials);
+    match stage.finish() {
+        Ok(()) => outcome.exit_code(),
+        Err(error) => {
+            tell(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The cluster that cases share, started by the first of them.
+struct Stage {
+    need: Need,
+    found: Result<ControlPlane, String>,
+    runtime: Runtime,
+    set: tokio::sync::Mutex<Option<Result<Arc<Set>, String>>>,
+}
+
+struct Set {
+    operator: Mutex<Option<Operator>>,
+    cluster: Arc<Cluster>,
+}
+
+impl Stage {
+    fn new(need: Need, found: Result<ControlPlane>) -> Self {
+        let runtime = Runtime::new().expect("a runtime can be made");
+        let found = found.map_err(|error| format!("{error:#}"));
+        Self { need, found, runtime, set: tokio::sync::Mutex::default() }
+    }
+
+    fn play(&self, case: &Case) -> Result<(), Failed> {
+        let set = self.runtime.block_on(self.set())?;
+        let scene = self.runtime.block_on(Scene::open(Arc::clone(&set.cluster)));
+        let scene = Arc::new(scene.map_err(|error| format!("{error:#}"))?);
+        let act = AssertUnwindSafe(|| self.runtime.block_on((case.act)(Arc::clone(&scene))));
+        let outcome = catch_unwind(act);
+        if outcome.is_err() {
+            tell(&format!("{}:\n{}{}", case.name, scene.dump(), set.last_words()));
+        }
+        let closed = self.runtime.block_on(scene.close());
+        if let Err(panic) = outcome {
+            resume_unwind(panic);
+        }
+        closed.map_err(|error| Failed::from(format!("{error:#}")))
+    }
+
+    /// The cluster. What could not be started once is not tried again.
+    async fn set(&self) -> Result<Arc<Set>, String> {
+        let mut set = self.set.lock().await;
+        if set.is_none() {
+            let made = match &self.found {
+                Ok(ControlPlane::Built(programs)) => self.start(programs.clone()).await,
+                Ok(ControlPlane::NoGo) => Err(anyhow::anyhow!(
+                    "the control plane is built by Go, which is not here: apt-get install golang-go"
+                )),
+                Err(error) => Err(anyhow::anyhow!(error.clone())),
+            };
+            *set = Some(made.map(Arc::new).map_err(|error| format!("{error:#}")));
+        }
+        set.clone().expect("it has just been set")
+    }
+
+    async fn start(&self, programs: PathBuf) -> Result<Set> {
+        let cluster = Cluster::start(&programs).await?;
+        let client = cluster.client().await?;
+        let mut running = None;
+        match self.need {
+            Need::Nothing => {}
+            Need::Installed(rights) => operator::install(&cluster, &client, rights).await?,
+            Need::Namespaced => {
+                scene::create_namespace(&client, operator::JUDGES, "privileged").await?;
+                operator::install(&cluster, &client, "rbac-namespaced.yaml").await?;
+            }
+            Need::Operator(rights) => {
+                operator::install(&cluster, &client, rights).await?;
+                let program = programs::operator(Profile::Debug)?;
+                let mut started = Operator::start(&cluster, &program, "operator", &[]).await?;
+                started.ready().await;
+                running = Some(started);
+            }
+        }
+        Ok(Set { operator: Mutex::new(running), cluster: Arc::new(cluster) })
+    }
+
+    /// Ends everything. An error, when the operator was refused something: then the rights that are
+    /// shipped are too few.
+    fn finish(&self) -> Result<()> {
+        let set = self.runtime.block_on(self.set.lock()).take();
+        let Some(Ok(set)) = set else { return Ok(()) };
+        if matches!(self.need, Need::Nothing | Need::Namespaced) {
+            return Ok(());
+        }
+        let entries = set.cluster.audit().since(Audit::start());
+        let mut refused = entries.context("after the cases")?;
+        refused.retain(|entry| entry.code == 403 && entry.user == operator::USER);
+        anyhow::ensure!(
+            refused.is_empty(),
+            "the operator lacks rights: {}",
+            audit::summary(&refused)
+        );
+        Ok(())
+    }
+}
+
+impl Set {
+    fn last_words(&self) -> String {
+        let operator = self.operator.lock().unwrap_or_else(PoisonError::into_inner);
+        let words = operator.as_ref().map(|operator| operator.last_words(40));
+        words.map_or_else(String::new, |words| format!("--- the operator's log\n{words}\n"))
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "what a failed case leaves to be read")]
+fn tell(text: &str) {
+    eprintln!("{text}");
+}
