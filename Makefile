@@ -1,5 +1,5 @@
 # The verbs of this project. `make` alone lists them.
-.PHONY: help demo web test test-v2 test-languages chaos check bench deny fmt
+.PHONY: help demo web test test-v2 test-languages chaos check bench scale deny fmt
 CARGO ?= cargo
 
 help: ## List the verbs
@@ -37,6 +37,10 @@ bench: ## Print the figures of SPEC.md beside a bare process and other queues, f
 	$(CARGO) bench --locked -p queue --bench queue
 	$(CARGO) bench --locked -p evalx --bench worker
 	$(CARGO) bench --locked -p evalx --bench service
+	$(CARGO) bench --locked -p e2e --bench scale
+
+scale: ## The operator's figures with 5,000 nodes instead of 1,000 (needs 8 GB; tens of minutes)
+	EVALX_SCALE=5000 $(CARGO) bench --locked -p e2e --bench scale
 
 deny: ## Licences, advisories and duplicates of the dependencies (needs cargo-deny)
 	cargo deny check

@@ -45,6 +45,8 @@ pub struct Entry {
     pub object: String,
     /// The answer's status.
     pub code: u64,
+    /// Whoever asked lacks the right. A namespace that is being deleted refuses with 403, too.
+    pub forbidden: bool,
 }
 
 impl Entry {
@@ -86,6 +88,14 @@ impl Audit {
         whole.lines().map(entry).collect()
     }
 
+    /// What was asked between two places.
+    pub fn between(&self, from: Mark, to: Mark) -> Result<Vec<Entry>> {
+        let mut entries = self.since(from)?;
+        let later = self.since(to)?.len();
+        entries.truncate(entries.len().saturating_sub(later));
+        Ok(entries)
+    }
+
     /// What `user` wrote since then.
     pub fn writes(&self, mark: Mark, user: &str) -> Result<Vec<Entry>> {
         let mut entries = self.since(mark)?;
@@ -120,5 +130,6 @@ fn entry(line: &str) -> Result<Entry> {
         resource,
         object: format!("{}/{}", text("/objectRef/namespace"), text("/objectRef/name")),
         code: event.pointer("/responseStatus/code").and_then(Value::as_u64).unwrap_or(0),
+        forbidden: event["annotations"]["authorization.k8s.io/decision"] == "forbid",
     })
 }

@@ -14,7 +14,7 @@ use hyper::Method;
 use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
-use crate::audit::{self, Audit};
+use crate::audit::{self, Audit, Entry, Mark};
 use crate::folder::Folder;
 use crate::http;
 use crate::kubeconfig::{self, Credentials};
@@ -48,6 +48,8 @@ pub enum Part {
 pub struct Cluster {
     // Fields are dropped in this order: what writes into the folder goes before the folder.
     parts: Mutex<BTreeMap<Part, Process>>,
+    /// From a death of the API server to its readiness.
+    outages: Mutex<Vec<(Mark, Mark)>>,
     nursery: Nursery,
     pki: Pki,
     address: IpAddr,
@@ -64,6 +66,7 @@ impl Cluster {
         let pki = Pki::make(&folder.path().join("pki"))?;
         let cluster = Self {
             parts: Mutex::default(),
+            outages: Mutex::default(),
             nursery: Nursery::open()?,
             pki,
             address,
@@ -150,6 +153,33 @@ impl Cluster {
         let process = self.nursery.spawn(&self.plan(part))?;
         self.parts().insert(part, process);
         Ok(())
+    }
+
+    /// Kills the API server and starts it again.
+    pub async fn restart_api_server(&self) -> Result<()> {
+        let began = self.audit().mark()?;
+        self.kill(Part::ApiServer);
+        self.launch(Part::ApiServer)?;
+        self.ready().await?;
+        let outage = (began, self.audit().mark()?);
+        self.outages.lock().unwrap_or_else(PoisonError::into_inner).push(outage);
+        Ok(())
+    }
+
+    /// What `user` had no right to. An API server that has just started refuses everything until it
+    /// has read the rights: that does not count.
+    pub fn refused(&self, user: &str) -> Result<Vec<Entry>> {
+        let audit = self.audit();
+        let outages = self.outages.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut refused = Vec::new();
+        let mut from = Audit::start();
+        for (began, ended) in outages {
+            refused.extend(audit.between(from, began)?);
+            from = ended;
+        }
+        refused.extend(audit.since(from)?);
+        refused.retain(|entry| entry.forbidden && entry.user == user);
+        Ok(refused)
     }
 
     /// Waits until the API server is ready.
@@ -299,7 +329,7 @@ impl Cluster {
     }
 
     fn program(&self, name: &str) -> Plan {
-        Plan::new(&self.programs, name, self.folder())
+        Plan::new(self.programs.join(name), self.folder().join(format!("{name}.log")))
     }
 
     fn file(&self, name: &str) -> String {

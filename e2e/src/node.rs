@@ -28,9 +28,11 @@ impl Plan {
     /// The object. Capacity is what is allocatable.
     #[must_use]
     pub fn object(&self) -> Value {
+        // A label's value must be shorter than a name may be.
+        let host: String = self.name.chars().take(63).collect();
         let mut labels = json!({
             (OWNER): self.owner,
-            "kubernetes.io/hostname": self.name,
+            "kubernetes.io/hostname": host,
             "kubernetes.io/os": "linux",
             "kubernetes.io/arch": "amd64",
         });

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
@@ -15,9 +15,10 @@ use serde_json::json;
 
 use crate::cluster::Cluster;
 use crate::process::{Plan, Process};
-use crate::wait::{secs, until};
 use crate::{http, kubectl, scene};
 
+/// From its start to readiness, at most.
+const READY: Duration = Duration::from_secs(60);
 /// Where the operator lives.
 pub const NAMESPACE: &str = "evalx-system";
 /// Its ServiceAccount.
@@ -79,15 +80,14 @@ impl Operator {
         let client = cluster.client().await?;
         let kubeconfig = kubeconfig(cluster, &client, name).await?;
         let metrics = cluster.free_address();
-        let folder = program.parent().context("the operator has no folder")?;
-        let mut plan = Plan::new(folder, "evalx-operator", cluster.folder())
+        let log = cluster.folder().join(format!("{name}.log"));
+        let plan = Plan::new(program, log)
             .arg("run")
             .arg(format!("--metrics-addr={metrics}"))
             .arg(format!("--lease-namespace={NAMESPACE}"))
             .args(arguments.iter().copied())
             .env("KUBECONFIG", kubeconfig.to_string_lossy())
             .arg(format!("--identity={name}"));
-        plan.log = cluster.folder().join(format!("{name}.log"));
         Ok(Self { process: cluster.nursery().spawn(&plan)?, metrics })
     }
 
@@ -109,15 +109,19 @@ impl Operator {
     }
 
     /// Waits until it says that it is ready. A standby is, too.
-    pub async fn ready(&mut self) {
-        let (address, process) = (self.metrics, &mut self.process);
-        until(secs(60), "the operator is ready", async || {
-            if let Err(error) = process.expect_alive() {
-                panic!("{error:#}");
+    pub async fn ready(&mut self) -> Result<()> {
+        let end = Instant::now() + READY;
+        loop {
+            self.process.expect_alive()?;
+            match http::get(self.metrics, "/readyz").await {
+                Ok(_) => return Ok(()),
+                Err(error) if Instant::now() > end => {
+                    let words = self.last_words(20);
+                    return Err(error.context(format!("not ready within {READY:?}:\n{words}")));
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
-            http::get(address, "/readyz").await.map(drop).map_err(|error| format!("{error:#}"))
-        })
-        .await;
+        }
     }
 
     /// What it measures.

@@ -4,7 +4,7 @@
 //! `PR_SET_PDEATHSIG`), so all are started by one thread, which lives as long as its [`Nursery`].
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -85,15 +85,11 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A program of that folder, its log in that other.
+    /// That program, with that log.
     #[must_use]
-    pub fn new(programs: &Path, name: &str, logs: &Path) -> Self {
-        Self {
-            program: programs.join(name),
-            arguments: Vec::new(),
-            environment: Vec::new(),
-            log: logs.join(format!("{name}.log")),
-        }
+    pub fn new(program: impl Into<PathBuf>, log: impl Into<PathBuf>) -> Self {
+        let (program, log) = (program.into(), log.into());
+        Self { program, arguments: Vec::new(), environment: Vec::new(), log }
     }
 
     /// With that argument.

@@ -255,6 +255,17 @@ impl Scene {
             let seen = kubectl::run(&self.cluster, &arguments);
             text += &format!("--- {what}\n{}\n", seen.unwrap_or_else(|error| format!("{error:#}")));
         }
+        // Operators that the case has started are called after its namespace.
+        let files = std::fs::read_dir(self.cluster.folder()).into_iter().flatten().flatten();
+        for file in files {
+            let name = file.file_name().to_string_lossy().into_owned();
+            if name.starts_with(&format!("{}-", self.namespace)) && name.ends_with(".log") {
+                let log = std::fs::read_to_string(file.path()).unwrap_or_default();
+                let lines: Vec<&str> = log.lines().collect();
+                let end = lines[lines.len().saturating_sub(30)..].join("\n");
+                text += &format!("--- {name}\n{end}\n");
+            }
+        }
         text
     }
 

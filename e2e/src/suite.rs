@@ -8,12 +8,13 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
 
-use crate::audit::{self, Audit};
+use crate::audit;
 use crate::cluster::Cluster;
 use crate::operator::{self, Operator};
 use crate::programs::{self, ControlPlane, Profile};
@@ -70,6 +71,9 @@ pub enum Pace {
 /// Cases wait for Kubernetes most of the time, however few cores there are.
 const AT_ONCE: usize = 6;
 
+/// How long a case may take: a request to a server that has gone may wait for ever.
+const LIMIT: Duration = Duration::from_secs(300);
+
 /// Runs a suite as the command line says.
 pub fn run(need: Need, pace: Pace, cases: Vec<Case>) -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -123,8 +127,11 @@ impl Stage {
         let set = self.runtime.block_on(self.set())?;
         let scene = self.runtime.block_on(Scene::open(Arc::clone(&set.cluster)));
         let scene = Arc::new(scene.map_err(|error| format!("{error:#}"))?);
-        let act = AssertUnwindSafe(|| self.runtime.block_on((case.act)(Arc::clone(&scene))));
-        let outcome = catch_unwind(act);
+        let act = async {
+            let act = (case.act)(Arc::clone(&scene));
+            tokio::time::timeout(LIMIT, act).await.expect("a case ends in time");
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.runtime.block_on(act)));
         if outcome.is_err() {
             tell(&format!("{}:\n{}{}", case.name, scene.dump(), set.last_words()));
         }
@@ -166,7 +173,7 @@ impl Stage {
                 operator::install(&cluster, &client, rights).await?;
                 let program = programs::operator(Profile::Debug)?;
                 let mut started = Operator::start(&cluster, &program, "operator", &[]).await?;
-                started.ready().await;
+                started.ready().await?;
                 running = Some(started);
             }
         }
@@ -181,9 +188,7 @@ impl Stage {
         if matches!(self.need, Need::Nothing | Need::Namespaced) {
             return Ok(());
         }
-        let entries = set.cluster.audit().since(Audit::start());
-        let mut refused = entries.context("after the cases")?;
-        refused.retain(|entry| entry.code == 403 && entry.user == operator::USER);
+        let refused = set.cluster.refused(operator::USER).context("after the cases")?;
         anyhow::ensure!(
             refused.is_empty(),
             "the operator lacks rights: {}",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use e2e::cluster::{Part, client};
+use e2e::cluster::client;
 use e2e::node;
 use e2e::scene::Scene;
 use e2e::wait::{secs, until};
@@ -142,9 +142,7 @@ pub(crate) async fn recorded(scene: Arc<Scene>) {
 pub(crate) async fn restart(scene: Arc<Scene>) {
     let map: ConfigMap = serde_json::from_value(json!({"metadata": {"name": "m"}})).unwrap();
     scene.api::<ConfigMap>().create(&PostParams::default(), &map).await.unwrap();
-    scene.cluster().kill(Part::ApiServer);
-    scene.cluster().launch(Part::ApiServer).unwrap();
-    scene.cluster().ready().await.unwrap();
+    scene.cluster().restart_api_server().await.unwrap();
     let maps =
         Api::<ConfigMap>::namespaced(scene.cluster().client().await.unwrap(), scene.namespace());
     maps.get("m").await.unwrap();
@@ -164,9 +162,7 @@ pub(crate) async fn compacted(scene: Arc<Scene>) {
     }
     scene.cluster().compact().await.unwrap();
     // What the server itself remembers of the past goes with it.
-    scene.cluster().kill(Part::ApiServer);
-    scene.cluster().launch(Part::ApiServer).unwrap();
-    scene.cluster().ready().await.unwrap();
+    scene.cluster().restart_api_server().await.unwrap();
     let client = scene.cluster().client().await.unwrap();
     let maps = Api::<ConfigMap>::namespaced(client, scene.namespace());
     let answer = match maps.watch(&WatchParams::default(), &old).await {

@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Event as CoreEvent};
 use kube::core::{DynamicObject, NamespaceResourceScope, PartialObjectMeta};
 use kube::runtime::watcher;
 use kube::{Api, Client, Resource, ResourceExt as _};
+use tokio::time::Instant;
 
 use super::{First, Follower, Scope, TOGETHER, follow};
 use crate::build::{COMPONENT, INSTANCE, Kind, MANAGED_BY, MANAGER};
@@ -40,11 +42,25 @@ fn owner(object: &impl Resource) -> Option<Key> {
 struct Nodes {
     context: Arc<Context>,
     listed: HashSet<Arc<str>>,
+    /// They have been listed once.
+    known: bool,
+    /// Since when they are refused, and nothing else has come.
+    refused: Option<Instant>,
 }
+
+/// An API server that has just started refuses everybody until it has read the rights. Who was
+/// allowed before takes a refusal for what it says only after this long: workers would be told to
+/// count for themselves.
+const BELIEVED: Duration = Duration::from_secs(60);
 
 pub(super) async fn nodes(context: Arc<Context>, mut first: First) {
     let api: Api<SlimNode> = Api::all(context.client.clone());
-    let mut follower = Nodes { context: Arc::clone(&context), listed: HashSet::new() };
+    let mut follower = Nodes {
+        context: Arc::clone(&context),
+        listed: HashSet::new(),
+        known: false,
+        refused: None,
+    };
     follow(&context, api, watcher::Config::default(), &mut follower, &mut first).await;
 }
 
@@ -64,6 +80,10 @@ impl Follower<SlimNode> for Nodes {
     }
 
     fn put(&mut self, node: SlimNode) {
+        // A watch that goes on after a refusal does not list again.
+        if self.refused.take().is_some() {
+            self.forbidden(false);
+        }
         let name: Arc<str> = node.name_any().into();
         let concerned = self.context.world.sight().put_node(&name, NodeView::of(&node));
         self.listed.insert(name);
@@ -80,6 +100,7 @@ impl Follower<SlimNode> for Nodes {
     }
 
     fn complete(&mut self) {
+        (self.known, self.refused) = (true, None);
         self.forbidden(false);
         let listed = std::mem::take(&mut self.listed);
         let concerned = self.context.world.sight().retain_nodes(&listed);
@@ -95,7 +116,10 @@ impl Follower<SlimNode> for Nodes {
             _ => false,
         };
         if forbidden {
-            self.forbidden(true);
+            let since = *self.refused.get_or_insert_with(Instant::now);
+            if !self.known || since.elapsed() >= BELIEVED {
+                self.forbidden(true);
+            }
         }
         forbidden
     }
