@@ -108,6 +108,10 @@ pub(crate) struct Machine {
     /// A folder of YAML files that add languages or replace those of the same id
     #[arg(long, value_name = "DIR", env = "EVALX_LANGUAGES", hide_env_values = true)]
     pub(crate) languages: Option<PathBuf>,
+    /// Draws the boxes' user ids in a container, where others on the machine are not seen: the pod's
+    /// own id
+    #[arg(long, value_name = "TEXT", env = "EVALX_UID_SEED", hide_env_values = true, hide = true)]
+    pub(crate) uid_seed: Option<String>,
 }
 
 /// The names of the engines on the command line.

@@ -81,7 +81,13 @@ impl Machine {
         mounts.sort();
         mounts.dedup();
         let warm = self.slots();
-        Parts { mounts, boxes: u32::try_from(warm.saturating_mul(2)).unwrap_or(u32::MAX), warm }
+        let boxes = u32::try_from(warm.saturating_mul(2)).unwrap_or(u32::MAX);
+        Parts {
+            mounts,
+            boxes,
+            warm,
+            uid_seed: self.uid_seed.clone().filter(|seed| !seed.is_empty()),
+        }
     }
 }
 

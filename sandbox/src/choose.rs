@@ -46,6 +46,8 @@ pub struct Parts {
     pub boxes: u32,
     /// Boxes to be prepared at once, side by side; 0 leaves it to the first runs.
     pub warm: usize,
+    /// Draws the user ids of the native engine's boxes, in a container: its pod's own id.
+    pub uid_seed: Option<String>,
 }
 
 /// An engine that passed its check.
@@ -112,7 +114,11 @@ pub fn choose(choice: Choice, parts: &Parts) -> Result<Chosen, NoEngine> {
 }
 
 fn native(parts: &Parts) -> Result<Chosen, BoxedError> {
-    let mut config = native::Config { mounts: parts.mounts.clone(), ..native::Config::default() };
+    let mut config = native::Config {
+        mounts: parts.mounts.clone(),
+        uid_seed: parts.uid_seed.clone(),
+        ..native::Config::default()
+    };
     if parts.boxes > 0 {
         config.boxes = parts.boxes;
     }

@@ -39,11 +39,13 @@ pub struct Config {
     pub boxes: u32,
     /// Where uid ranges are leased. Default `/run/evalx`.
     pub run_dir: PathBuf,
+    /// Draws the range, where others on this machine do not see that folder: a pod's own id.
+    pub uid_seed: Option<String>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { mounts: Vec::new(), boxes: 32, run_dir: PathBuf::from("/run/evalx") }
+        Self { mounts: Vec::new(), boxes: 32, run_dir: PathBuf::from("/run/evalx"), uid_seed: None }
     }
 }
 
@@ -101,11 +103,11 @@ impl NativeSandbox {
     /// # Errors
     /// The first step that is not possible on this machine.
     pub fn new(config: Config) -> Result<Self, Error> {
-        let Config { mounts, boxes, run_dir } = config;
+        let Config { mounts, boxes, run_dir, uid_seed } = config;
         if !rustix::process::geteuid().is_root() {
             return Err(Error::NotRoot);
         }
-        let uids = uids::Lease::take(&run_dir).map_err(Error::Uids)?;
+        let uids = uids::Lease::take(&run_dir, uid_seed.as_deref()).map_err(Error::Uids)?;
         let tree = Tree::open().map_err(Error::Cgroup)?;
         let filters = filter::compile().map_err(Error::Filter)?;
         let agents = Agents::new(tree, mounts, filters, uids.first())

@@ -15,7 +15,7 @@ use crate::metrics::Metrics;
 use crate::node;
 use crate::run::Error;
 use crate::slots::{self, Policy};
-use crate::watch::follow;
+use crate::watch::{Files, follow};
 
 /// How such a worker is set.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub async fn embedded(
     let crew = Arc::new(Crew::new(consumer, None, judging, metrics, sizing));
     crew.resize(sizing, None);
     let mut tasks = JoinSet::new();
-    tasks.spawn(follow(Arc::clone(&crew), policy, None));
+    tasks.spawn(follow(Arc::clone(&crew), Files::new(None, None, policy)));
     let lived = async {
         let draining = Running::begin(&crew, tasks).work(&mut stops).await?;
         draining.finish(grace, &mut stops).await?.leave().await;

@@ -18,11 +18,10 @@ use crate::judging::Judging;
 use crate::life::{Running, Stops};
 use crate::log::masked;
 use crate::metrics::Metrics;
-use crate::node;
 use crate::probes::{Board, router};
 use crate::reach::{self, Address, reach};
-use crate::slots::{self, Policy};
-use crate::watch::{File, follow};
+use crate::slots::Policy;
+use crate::watch::{Files, follow};
 
 /// Threads that judge, at most; more jobs than that wait for one.
 const THREADS: usize = 4096;
@@ -42,6 +41,8 @@ pub struct Config {
     pub policy: Policy,
     /// The slots file.
     pub slots_file: Option<PathBuf>,
+    /// The sizing file.
+    pub sizing_file: Option<PathBuf>,
     /// After the first signal, how long what runs may go on.
     pub grace: Duration,
     /// The queue's numbers.
@@ -149,11 +150,12 @@ async fn live(
         }
         _ = stops.recv() => return Ok(()),
     };
-    let mut file = config.slots_file.clone().map(File::new);
-    let crew = join(&config, store, judging, metrics, file.as_mut()).await?;
+    let (slots, sizing) = (config.slots_file.clone(), config.sizing_file.clone());
+    let mut files = Files::new(slots, sizing, config.policy);
+    let crew = join(&config, store, judging, metrics, &mut files).await?;
     // Set once: there is one crew a process.
     drop(board.crew.set(Arc::clone(&crew)));
-    tasks.spawn(follow(Arc::clone(&crew), config.policy, file));
+    tasks.spawn(follow(Arc::clone(&crew), files));
     let lived = async {
         let draining = Running::begin(&crew, tasks).work(stops).await?;
         draining.finish(config.grace, stops).await?.leave().await;
@@ -189,22 +191,20 @@ async fn join(
     store: Arc<RedisStore>,
     judging: Arc<dyn Judging>,
     metrics: Arc<Metrics>,
-    file: Option<&mut File>,
+    files: &mut Files,
 ) -> Result<Arc<Crew>, Error> {
     let shared: Arc<dyn Store> = Arc::clone(&store) as _;
     let joining = Consumer::join(shared, &config.place, &Lane::JUDGED).await;
     let failed = |source| Error::Queue { url: masked(&config.address.url), source };
     let (consumer, registered) = joining.map_err(failed)?;
-    let order = file.and_then(|file| {
-        if file.read() {
-            metrics.slots_file_error();
-        }
-        file.good()
-    });
-    let sizing = slots::slots(node::read(), Policy { file: order, ..config.policy });
+    let read = files.read();
+    for _ in 0..read.faults() {
+        metrics.slots_file_error();
+    }
+    let sizing = read.sizing;
     let recovered = registered.recovered;
     info!(who = %consumer.who(), recovered, slots = sizing.effective, "joined the queue: {sizing}");
     let crew = Arc::new(Crew::new(consumer, Some(store), judging, metrics, sizing));
-    crew.resize(sizing, order);
+    crew.resize(sizing, read.order);
     Ok(crew)
 }

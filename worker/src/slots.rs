@@ -1,9 +1,13 @@
 //! How many boxes this worker runs at once: pure arithmetic over what the machine has and what
-//! was asked for. `node` reads the machine, `watch` the file.
+//! was asked for. `node` reads the machine, `watch` the files.
+
+mod shares;
 
 use std::fmt;
 
 use sandbox::Bytes;
+
+pub use shares::Shares;
 
 /// What the machine gives this process, of one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,10 +25,19 @@ pub struct Policy {
     pub fixed: Option<usize>,
     /// The slots file's last good value.
     pub file: Option<Order>,
-    /// The node's allocatable CPU.
-    pub allocatable: Option<Quantity>,
-    /// Memory that each slot needs; 0 does not ask.
-    pub memory_per_slot: Bytes,
+    /// What the node has for pods.
+    pub allocatable: Option<Allocatable>,
+    /// What a slot takes.
+    pub shares: Shares,
+}
+
+/// What a node has for pods, as it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allocatable {
+    /// CPU.
+    pub cpu: Quantity,
+    /// Memory; `None` does not bound.
+    pub memory: Option<Bytes>,
 }
 
 /// What a slots file says.
@@ -92,6 +105,12 @@ pub enum Error {
         /// What it was, cut.
         text: String,
     },
+    /// No sizing file.
+    #[error("{text:?} is no line of a sizing file; write it like cpu_per_slot=1000m")]
+    Shares {
+        /// The line, cut.
+        text: String,
+    },
 }
 
 /// More slots than this are a slip.
@@ -100,24 +119,25 @@ const MOST: usize = 10_000;
 /// The most that the machine bears. Whoever has memory for none gets one: a worker that can never
 /// judge anything helps nobody, and the box's own limit still holds.
 #[must_use]
-pub fn ceiling(node: Node, memory_per_slot: Bytes) -> usize {
+pub fn ceiling(node: Node, shares: &Shares) -> usize {
     let Node { cpus, memory } = node;
-    let by_memory = memory.and_then(|memory| memory.0.checked_div(memory_per_slot.0));
-    let by_memory = by_memory.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
-    cpus.min(by_memory).clamp(1, MOST)
+    let whole = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let by_cpu = whole((cpus as u64).saturating_mul(1000) / shares.least_cpu.max(1));
+    let by_memory = memory.and_then(|memory| memory.0.checked_div(shares.least_memory.0));
+    by_cpu.min(by_memory.map_or(usize::MAX, whole)).max(shares.floor).clamp(1, MOST)
 }
 
 /// How many slots there are. Only the one who asks can say 0, and it drains.
 #[must_use]
 pub fn slots(node: Node, policy: Policy) -> Sizing {
-    let Policy { fixed, file, allocatable, memory_per_slot } = policy;
+    let Policy { fixed, file, allocatable, shares } = policy;
     let (desired, source) = match (fixed, file, allocatable) {
         (Some(fixed), _, _) => (fixed, Source::Fixed),
         (None, Some(file), _) => (file.slots, Source::File),
-        (None, None, Some(cpu)) => (cpu.whole().max(1), Source::Allocatable),
+        (None, None, Some(room)) => (shares.count(room), Source::Allocatable),
         (None, None, None) => (node.cpus, Source::Cpus),
     };
-    Sizing { desired, effective: desired.min(ceiling(node, memory_per_slot)), source }
+    Sizing { desired, effective: desired.min(ceiling(node, &shares)), source }
 }
 
 impl Quantity {
@@ -148,24 +168,28 @@ impl Quantity {
         Ok(Self(milli))
     }
 
-    /// Whole CPUs, rounded down.
-    fn whole(self) -> usize {
-        usize::try_from(self.0 / 1000).unwrap_or(usize::MAX)
+    /// In thousandths.
+    #[must_use]
+    pub fn milli(self) -> u64 {
+        self.0
     }
 }
 
 impl Order {
     /// Reads a slots file: `N`, or words `slots=N generation=M` of which unknown ones are left to
-    /// newer versions.
+    /// newer versions. Nothing at all says nothing: whoever is to say it has not yet.
     ///
     /// # Errors
     /// When it says no number of slots.
-    pub fn parse(text: &str) -> Result<Self, Error> {
+    pub fn parse(text: &str) -> Result<Option<Self>, Error> {
+        if text.trim().is_empty() {
+            return Ok(None);
+        }
         let odd = || Error::File { text: cut(text) };
         let number = |text: &str| text.parse().ok().filter(|n| *n <= MOST).ok_or_else(odd);
         let text_is_number = !text.contains('=');
         if text_is_number {
-            return Ok(Self { slots: number(text.trim())?, generation: None });
+            return Ok(Some(Self { slots: number(text.trim())?, generation: None }));
         }
         let (mut slots, mut generation) = (None, None);
         for word in text.split_whitespace() {
@@ -175,7 +199,7 @@ impl Order {
                 _ => {}
             }
         }
-        Ok(Self { slots: slots.ok_or_else(odd)?, generation })
+        Ok(Some(Self { slots: slots.ok_or_else(odd)?, generation }))
     }
 }
 
@@ -197,7 +221,11 @@ mod tests {
     const NODE: Node = Node { cpus: 8, memory: Some(Bytes::mib(4096)) };
 
     fn policy() -> Policy {
-        Policy { fixed: None, file: None, allocatable: None, memory_per_slot: Bytes::mib(512) }
+        Policy { fixed: None, file: None, allocatable: None, shares: Shares::default() }
+    }
+
+    fn room(cpu: &str) -> Option<Allocatable> {
+        Some(Allocatable { cpu: Quantity::parse(cpu).ok()?, memory: None })
     }
 
     fn sized(slots: usize) -> Option<Order> {
@@ -206,8 +234,7 @@ mod tests {
 
     #[test]
     fn the_first_that_is_there_counts() {
-        let cpu = Quantity::parse("3500m").ok();
-        let all = Policy { fixed: Some(2), file: sized(5), allocatable: cpu, ..policy() };
+        let all = Policy { fixed: Some(2), file: sized(5), allocatable: room("3500m"), ..policy() };
         let of = |policy| {
             let Sizing { desired, effective, source } = slots(NODE, policy);
             (desired, effective, source)
@@ -230,7 +257,8 @@ mod tests {
         assert_eq!(slots(tiny, asked).effective, 1, "memory alone never drains");
         let unknown = Node { memory: None, ..NODE };
         assert_eq!(slots(unknown, asked).effective, 8);
-        let free = Policy { memory_per_slot: Bytes(0), ..asked };
+        let shares = Shares { least_memory: Bytes(0), ..Shares::default() };
+        let free = Policy { shares, ..asked };
         assert_eq!(slots(tiny, free).effective, 8);
     }
 
@@ -238,7 +266,7 @@ mod tests {
     fn zero_drains_but_half_a_cpu_is_one_slot() {
         assert_eq!(slots(NODE, Policy { file: sized(0), ..policy() }).effective, 0);
         assert_eq!(slots(NODE, Policy { fixed: Some(0), ..policy() }).effective, 0);
-        let half = Policy { allocatable: Quantity::parse("500m").ok(), ..policy() };
+        let half = Policy { allocatable: room("500m"), ..policy() };
         assert_eq!(slots(NODE, half).effective, 1);
     }
 
@@ -254,11 +282,12 @@ mod tests {
 
     #[test]
     fn slots_files() {
-        let of = |slots, generation| Ok(Order { slots, generation });
+        let of = |slots, generation| Ok(Some(Order { slots, generation }));
         assert_eq!(Order::parse("4\n"), of(4, None));
         assert_eq!(Order::parse("slots=4 generation=7"), of(4, Some(7)));
         assert_eq!(Order::parse("generation=7\nslots=0\nnews=x\n"), of(0, Some(7)));
-        for text in ["", "\n", "four", "-1", "4 5", "slots=", "generation=7", "slots=x", "999999"] {
+        assert_eq!(Order::parse(" \n"), Ok(None), "a pod that nobody has told yet");
+        for text in ["four", "-1", "4 5", "slots=", "generation=7", "slots=x", "999999"] {
             assert!(Order::parse(text).is_err(), "{text:?}");
         }
     }

@@ -10,7 +10,7 @@ use judge::language::{Host, Table};
 use queue::{MemoryStore, Place, Store};
 use sandbox::Bytes;
 use tokio::sync::mpsc;
-use worker::slots::Policy;
+use worker::slots::{Policy, Shares};
 use worker::{Court, Embedded, Judging};
 
 use crate::args::Machine;
@@ -109,8 +109,8 @@ async fn together(
     end: impl Future<Output = ()>,
 ) -> Result<Exit, Failure> {
     let place = Place::new("here").expect("a visible word");
-    let memory_per_slot = Bytes(0);
-    let policy = Policy { fixed: Some(slots), file: None, allocatable: None, memory_per_slot };
+    let shares = Shares::of(1000, Bytes(0));
+    let policy = Policy { fixed: Some(slots), file: None, allocatable: None, shares };
     let (stop, stops) = mpsc::channel(2);
     let working = worker::embedded(store, Embedded { place, policy, grace: GRACE }, judging, stops);
     let serving = async {

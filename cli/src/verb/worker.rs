@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use queue::{Place, Settings};
 use sandbox::Bytes;
 use worker::reach::Address;
-use worker::slots::{Policy, Quantity};
+use worker::slots::{Allocatable, Policy, Quantity, Shares};
 use worker::{Court, Judging, Stub};
 
 use crate::args::Machine;
@@ -56,6 +56,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "CPU", env = "EVALX_NODE_CPU", hide_env_values = true,
           value_parser = Quantity::parse)]
     node_cpu: Option<Quantity>,
+    /// The node's allocatable memory, beside --node-cpu
+    #[arg(long, value_name = "SIZE", env = "EVALX_NODE_MEMORY", hide_env_values = true,
+          value_parser = units::bytes)]
+    node_memory: Option<Bytes>,
+    /// A file that says what a slot takes of the node, watched while running: a line each, as
+    /// cpu_per_slot=1000m
+    #[arg(long, value_name = "FILE", env = "EVALX_SIZING_FILE", hide_env_values = true)]
+    sizing_file: Option<PathBuf>,
     /// Memory that each slot needs: a test of the default limit and a compiler beside it
     #[arg(long, value_name = "SIZE", env = "EVALX_MEMORY_PER_SLOT", hide_env_values = true,
           default_value = "512MiB", value_parser = units::bytes)]
@@ -123,6 +131,8 @@ fn config(args: Args, address: Address, why: String) -> Result<worker::Config, F
         listen,
         slots_file,
         node_cpu,
+        node_memory,
+        sizing_file,
         memory_per_slot,
         grace,
         stub_judge: _,
@@ -138,11 +148,23 @@ fn config(args: Args, address: Address, why: String) -> Result<worker::Config, F
     let place = place.map_or_else(host_name, Ok)?;
     let place = Place::new(place).context("--place").map_err(Failure::usage)?;
     let fixed = machine.slots.map(std::num::NonZeroUsize::get);
-    let policy = Policy { fixed, file: None, allocatable: node_cpu, memory_per_slot };
+    let allocatable = node_cpu.map(|cpu| Allocatable { cpu, memory: node_memory });
+    let shares = Shares::of(1000, memory_per_slot);
+    let policy = Policy { fixed, file: None, allocatable, shares };
     let mut settings = results.over(Settings::default());
     settings.lease = lease.unwrap_or(settings.lease);
     settings.crashes = crashes.unwrap_or(settings.crashes);
-    Ok(worker::Config { address, place, listen, policy, slots_file, grace, settings, why })
+    Ok(worker::Config {
+        address,
+        place,
+        listen,
+        policy,
+        slots_file,
+        sizing_file,
+        grace,
+        settings,
+        why,
+    })
 }
 
 fn host_name() -> Result<String, Failure> {

@@ -3,8 +3,12 @@
 //! `RLIMIT_NPROC`, keyrings and signals count by user id on the whole machine, so two workers that
 //! share one corrupt each other's verdicts. A range is leased by a `flock` on a file, which a dead
 //! owner loses; a file that a dead owner left behind says that its range may still have processes.
+//!
+//! Two containers on one machine do not see each other's files. They are given a seed, their pod's
+//! own id, and draw from two million ranges by it.
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
@@ -23,6 +27,18 @@ const FIRST: u32 = 0x7000_0000;
 /// Ranges on one machine.
 const LEASES: u32 = 4096;
 
+/// The first that is drawn by a seed: above all that are taken in turn.
+const DRAWN: u32 = 1 << 21;
+
+/// So many are drawn from: up to 2^31. Of 100 pods on a machine two draw the same once in 400
+/// machines, of two pods once in two million.
+const DRAWS: u32 = 1 << 21;
+
+/// Ranges that are tried from a drawn one on: others of the same container may have it.
+const TRIES: u32 = 64;
+
+const _: () = assert!(FIRST as u64 + (DRAWN as u64 + DRAWS as u64) * PER_LEASE as u64 <= 1 << 31);
+
 /// Why there is no range.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -38,7 +54,7 @@ pub enum Error {
         source: io::Error,
     },
     /// Thousands of workers on one machine.
-    #[error("all {LEASES} ranges of user ids in {dir:?} are in use")]
+    #[error("all ranges of user ids in {dir:?} are in use")]
     Exhausted {
         /// Where they are leased.
         dir: PathBuf,
@@ -55,11 +71,16 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    /// Takes the first free range and ends what a dead owner left running in it.
-    pub(super) fn take(run_dir: &Path) -> Result<Self, Error> {
+    /// Takes the first free range, from the one that `seed` draws if there is one, and ends what a dead
+    /// owner left running in it.
+    pub(super) fn take(run_dir: &Path, seed: Option<&str>) -> Result<Self, Error> {
         let dir = run_dir.join("uids");
         fs::create_dir_all(&dir).map_err(step("make", &dir))?;
-        for number in 0..LEASES {
+        let numbers = match seed {
+            None => 0..LEASES,
+            Some(seed) => drawn(seed)..drawn(seed) + TRIES,
+        };
+        for number in numbers {
             let path = dir.join(number.to_string());
             if let Some((file, left_behind)) = lock(&path)? {
                 let lease = Self { number, path, _file: file };
@@ -98,6 +119,15 @@ impl Drop for Lease {
     }
 }
 
+/// The range that a seed draws.
+fn drawn(seed: &str) -> u32 {
+    let mut hash = DefaultHasher::new();
+    seed.hash(&mut hash);
+    let draws = u64::from(DRAWS - TRIES);
+    let draw = u32::try_from(hash.finish() % draws).expect("less than DRAWS");
+    DRAWN + draw
+}
+
 /// The file locked, and whether it was there before; `None` when its owner lives.
 fn lock(path: &Path) -> Result<Option<(OwnedFd, bool)>, Error> {
     loop {
@@ -128,12 +158,41 @@ mod tests {
     #[test]
     fn two_owners_never_share_a_range_and_a_freed_one_is_taken_again() {
         let dir = tempfile::tempdir().unwrap();
-        let a = Lease::take(dir.path()).unwrap();
-        let b = Lease::take(dir.path()).unwrap();
+        let take = || Lease::take(dir.path(), None).unwrap();
+        let (a, b) = (take(), take());
         assert_eq!((a.first(), b.first()), (FIRST, FIRST + PER_LEASE));
         drop(a);
-        assert_eq!(Lease::take(dir.path()).unwrap().first(), FIRST);
+        assert_eq!(take().first(), FIRST);
         drop(b);
         assert_eq!(fs::read_dir(dir.path().join("uids")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn containers_that_do_not_see_each_other_draw_different_ranges() {
+        // Each has a folder of its own, as two pods have.
+        let first = |seed: &str| {
+            let dir = tempfile::tempdir().unwrap();
+            Lease::take(dir.path(), Some(seed)).unwrap().first()
+        };
+        let mut firsts: Vec<u32> = (0..100).map(|pod| first(&format!("pod-{pod}"))).collect();
+        assert!(
+            firsts.iter().all(|f| *f >= FIRST + DRAWN * PER_LEASE && f.checked_add(64).is_some())
+        );
+        firsts.sort_unstable();
+        firsts.dedup();
+        assert_eq!(firsts.len(), 100);
+        assert_eq!(
+            first("pod-1"),
+            first("pod-1"),
+            "after a restart of the container it is the same"
+        );
+    }
+
+    #[test]
+    fn two_of_one_container_draw_different_ranges() {
+        let dir = tempfile::tempdir().unwrap();
+        let take = || Lease::take(dir.path(), Some("pod")).unwrap();
+        let (a, b) = (take(), take());
+        assert_eq!(b.first(), a.first() + PER_LEASE);
     }
 }
