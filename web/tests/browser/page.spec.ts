@@ -268,7 +268,7 @@ describe("the API", () => {
     const page = await at("#/api");
     await page.getByText(/^\d+ routes, \d+ shapes$/).waitFor();
     const told = await (await fetch(`${inject("url")}/openapi.json`)).json();
-    const routes = Object.entries(told.paths).flatMap(([path, of]) => Object.keys(of as object).map((method) => `${method.toUpperCase()} ${path}`));
+    const routes = Object.entries(told.paths).flatMap(([path, of]) => Object.keys(of as object).filter((key) => key !== "servers").map((method) => `${method.toUpperCase()} ${path}`));
     const shown = await page.locator(".route > summary").evaluateAll((all) => all.map((e) => [...e.children].slice(0, 2).map((c) => c.textContent).join(" ")));
     expect(shown.sort()).toEqual(routes.sort());
     expect(await page.locator(".shape > summary code").allInnerTexts()).toEqual(Object.keys(told.components.schemas));
