@@ -34,6 +34,7 @@ mod view;
 mod words;
 
 pub(crate) use document::Document;
+pub(crate) use refusal::Refusal;
 pub use settings::{Error as SettingError, Judge0};
 pub(crate) use shelf::Shelf;
 pub(crate) use submissions::told;

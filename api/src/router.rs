@@ -18,18 +18,21 @@ use crate::{budget, judge0, openapi, page, v1};
 /// The service as one router.
 pub fn router(app: App) -> Router {
     let cors = cors(&app.config().origins);
-    Router::new()
+    let ours = Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/openapi.json", get(openapi::serve))
         .nest("/v1", v1::routes())
         .merge(page::routes())
+        .layer(middleware::from_fn_with_state(app.clone(), bounded::<Problem>));
+    let judge0s = Router::new()
         .merge(judge0::routes(judge0::Flavor::Ce))
         .nest("/extra-ce", judge0::routes(judge0::Flavor::Extra))
+        .layer(middleware::from_fn_with_state(app.clone(), bounded::<judge0::Refusal>));
+    ours.merge(judge0s)
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
-        .layer(middleware::from_fn_with_state(app.clone(), bounded))
         .layer(cors)
         .layer(middleware::from_fn_with_state(app.clone(), observe))
         .with_state(app)
@@ -70,8 +73,12 @@ async fn wrong_method(method: Method, uri: http::Uri) -> Problem {
     Problem::new(Kind::Method, format!("{path} does not know the method {method}"))
 }
 
-/// Large answers have a budget together: whoever reads slowly holds one in memory.
-async fn bounded(State(app): State<App>, request: Request, next: Next) -> Response {
+/// Large answers have a budget together: whoever reads slowly holds one in memory. Beyond it the
+/// answer is a refusal, in the words of the interface that was asked.
+async fn bounded<E>(State(app): State<App>, request: Request, next: Next) -> Response
+where
+    E: From<Problem> + IntoResponse,
+{
     let response = next.run(request).await;
     let size = response.body().size_hint().exact();
     let size = size.map_or(0, |size| usize::try_from(size).unwrap_or(usize::MAX));
@@ -80,7 +87,7 @@ async fn bounded(State(app): State<App>, request: Request, next: Next) -> Respon
     }
     let mut share = app.answers().share();
     if share.grow(size).is_err() {
-        return Problem::from(crate::body::Error::Busy).into_response();
+        return E::from(Problem::from(crate::body::Error::Busy)).into_response();
     }
     let (parts, body) = response.into_parts();
     Response::from_parts(parts, Body::new(budget::Held::new(body, share)))
@@ -101,6 +108,9 @@ async fn observe(State(app): State<App>, request: Request, next: Next) -> Respon
     if let Some(kind) = response.extensions().get::<Kind>() {
         app.metrics().rejected(kind.name());
         tracing::info!(method, route, status, ms, problem = kind.name(), "answered");
+    } else if status == 200 && matches!(route, "/healthz" | "/readyz" | "/metrics") {
+        // Each some seconds, all day: what is asked by machines about this one.
+        tracing::debug!(method, route, status, ms, "answered");
     } else {
         tracing::info!(method, route, status, ms, "answered");
     }

@@ -14,7 +14,7 @@ pub(super) type Faults = BTreeMap<String, Vec<String>>;
 
 /// Something cannot be done.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     status: StatusCode,
     /// Absent: the answer has no body.
     body: Option<Value>,

@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use api::{Access, Config, Judge0};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use queue::Settings;
 use serde_json::{Value, json};
 
@@ -142,4 +144,21 @@ async fn maintenance_and_waiting_are_settings() {
     let scene = with(&[("ENABLE_WAIT_RESULT", "false")]);
     let answer = scene.post("/submissions?wait=true", &python("AC")).await;
     assert_eq!(error(&answer), (400, json!("wait not allowed")));
+}
+
+#[tokio::test]
+async fn an_answer_too_large_for_the_budget_is_refused_in_judge0s_words() {
+    let config = Config { body_budget: 600 << 10, ..Config::default() };
+    let scene = Scene::with(Settings::default(), Access::open(true), config).worker();
+    // Each of these bytes is six in JSON.
+    let source = STANDARD.encode([1; 100 << 10]);
+    let body = json!({"source_code": source, "language_id": 71});
+    let answer = scene.post("/submissions?base64_encoded=true&wait=true", &body).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    let path = format!("/submissions/{}", answer.json()["token"].as_str().unwrap());
+    let answer = scene.get(&format!("{path}?fields=source_code")).await;
+    assert_eq!(error(&answer), (503, json!("queue is full")));
+    assert!(answer.headers.contains_key("retry-after"));
+    let encoded = scene.get(&format!("{path}?fields=source_code&base64_encoded=true")).await;
+    assert_eq!(encoded.status, 200, "{}", encoded.text);
 }

@@ -31,6 +31,10 @@ pub(crate) fn settings(command: &Command) -> Vec<Setting> {
     for verb in command.get_subcommands() {
         for arg in verb.get_arguments() {
             let Some(variable) = arg.get_env().and_then(|name| name.to_str()) else { continue };
+            // What the operator alone sets, in each pod to something else, is no setting.
+            if arg.is_hide_set() {
+                continue;
+            }
             let shown = !arg.is_hide_default_value_set();
             let defaults = arg.get_default_values().iter().filter(|_| shown);
             let defaults: Vec<_> = defaults.map(|value| value.to_string_lossy()).collect();
