@@ -10,9 +10,9 @@ use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until};
 
 use crate::crew::{Crew, Superseded};
 
-/// Partial results of this long travel together: often enough to be watched, far fewer calls than
-/// tests.
-const COALESCE: Duration = Duration::from_millis(100);
+/// Partial results of this long travel together: often enough to be watched, and each call is a
+/// sync of the queue's disk, about a millisecond of CPU time.
+const COALESCE: Duration = Duration::from_millis(200);
 /// Before the next attempt when the queue does not answer; the way to it has pauses of its own.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Heartbeats after which a worker says again what it is: the queue may have taken it for dead.

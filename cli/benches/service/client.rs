@@ -98,10 +98,18 @@ impl Client {
         report.clone()
     }
 
-    /// Hands in and does not wait.
-    pub(crate) fn submit(&mut self, submission: &str) {
+    /// Hands in and does not wait; returns the id.
+    pub(crate) fn submit(&mut self, submission: &str) -> String {
         let (status, answer) = self.ask("POST /v1/submissions", submission);
         assert!(matches!(status, 201 | 202), "{status} {answer}");
+        answer["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits for the report of one that was handed in.
+    pub(crate) fn report(&mut self, id: &str) -> Value {
+        let (status, answer) = self.ask(&format!("GET /v1/submissions/{id}?wait=60"), "");
+        assert_eq!((status, &answer["status"]), (200, &Value::from("finished")), "{answer}");
+        answer["report"].clone()
     }
 
     /// How many submissions have a report.
