@@ -25,7 +25,7 @@ pub const NAMESPACE: &str = "evalx-system";
 pub const ACCOUNT: &str = "evalx-operator";
 /// That account, as the API server calls it.
 pub const USER: &str = "system:serviceaccount:evalx-system:evalx-operator";
-/// The namespace that `manifests/rbac-namespaced.yaml` gives it rights in.
+/// The namespace that `manifests/namespaced/rbac.yaml` gives it rights in.
 pub const JUDGES: &str = "judges";
 /// It manages every field that it sets under this name.
 pub const MANAGER: &str = "evalx-operator";

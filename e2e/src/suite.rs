@@ -167,7 +167,7 @@ impl Stage {
             Need::Installed(rights) => operator::install(&cluster, &client, rights).await?,
             Need::Namespaced => {
                 scene::create_namespace(&client, operator::JUDGES, "privileged").await?;
-                operator::install(&cluster, &client, "rbac-namespaced.yaml").await?;
+                operator::install(&cluster, &client, "namespaced/rbac.yaml").await?;
             }
             Need::Operator(rights) => {
                 operator::install(&cluster, &client, rights).await?;

@@ -1,4 +1,4 @@
-//! The operator with the rights of one namespace, `manifests/rbac-namespaced.yaml`, and with less.
+//! The operator with the rights of one namespace, `manifests/namespaced/rbac.yaml`, and with less.
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

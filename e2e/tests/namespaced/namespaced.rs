@@ -92,7 +92,7 @@ pub(crate) async fn no_nodes(scene: Arc<Scene>) {
     let pod = judges.workers().await.unwrap().remove(0);
     assert_eq!(annotation(&pod, SLOTS), "-");
     // As soon as it may, it counts.
-    let rights = ["apply", "--server-side", "-f", "manifests/rbac-namespaced.yaml"];
+    let rights = ["apply", "--server-side", "-f", "manifests/namespaced/rbac.yaml"];
     kubectl::run(scene.cluster(), &rights).unwrap();
     judges.slots_are(&[(&node, 4)]).await;
     judges.condition("blind", "Sized", "True", "").await;
