@@ -10,6 +10,7 @@
 pub mod audit;
 pub mod cluster;
 pub mod folder;
+pub mod helm;
 pub mod http;
 pub mod kubeconfig;
 pub mod kubectl;
