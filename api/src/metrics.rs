@@ -12,6 +12,7 @@ use queue::Lane;
 use queue::view::{LaneSnapshot, Snapshot, Totals};
 
 use crate::callback::Fate;
+use crate::problem::Kind;
 
 /// From an answer out of memory to the longest wait.
 const SECONDS: [f64; 14] =
@@ -121,6 +122,12 @@ impl Metrics {
         }
         for end in ["delivered", "gone", "given_up"] {
             metrics.callbacks.with_label_values(&[end]);
+        }
+        for kind in Kind::ALL {
+            metrics.rejected.with_label_values(&[kind.name()]);
+        }
+        for api in ["v1", "judge0"] {
+            metrics.received.with_label_values(&[api]);
         }
         metrics
     }

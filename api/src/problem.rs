@@ -30,6 +30,26 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub(crate) const ALL: [Self; 16] = [
+        Self::BadRequest,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::Host,
+        Self::NotFound,
+        Self::Method,
+        Self::Timeout,
+        Self::TooLarge,
+        Self::MediaType,
+        Self::Invalid,
+        Self::RateLimited,
+        Self::Internal,
+        Self::QueueFull,
+        Self::Busy,
+        Self::NoSpace,
+        Self::Unavailable,
+    ];
+
     /// The last part of the type, the status, and what it is in a few words.
     fn facts(self) -> (&'static str, StatusCode, &'static str) {
         use StatusCode as S;

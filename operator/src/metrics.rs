@@ -1,5 +1,7 @@
 //! What is measured, in Prometheus' text format, under the names that controllers usually have.
-//! Labels are closed sets, but for a cluster's namespace and name, which are few and forgotten with it.
+//! Labels are closed sets, but for a cluster's namespace and name, which are few and forgotten with
+//! it. Its namespace is no label `namespace`: Prometheus' operator gives that name to the operator's
+//! own, and ours would become `exported_namespace`, or not, by a setting of whoever scrapes.
 
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use prometheus::{
     TextEncoder,
 };
 
+use crate::conditions::{reasons, types};
 use crate::crd::JudgeClusterStatus;
 use crate::world::Key;
 
@@ -31,6 +34,7 @@ pub struct Metrics {
     slots: IntGaugeVec,
     nodes: IntGaugeVec,
     conditions: IntGaugeVec,
+    stalled: IntGaugeVec,
 }
 
 /// Verbs of requests.
@@ -95,12 +99,17 @@ impl Default for Metrics {
             "controller_reconcile_duration_seconds",
             "Time of one look at one cluster.",
         );
+        let reconciles = counts(
+            "controller_reconcile_total",
+            "Looks at clusters, by how they ended.",
+            &["result"],
+        );
+        // A rate over a series that begins with its first failure would not see that one.
+        for result in ["success", "error"] {
+            reconciles.with_label_values(&[result]);
+        }
         Self {
-            reconciles: counts(
-                "controller_reconcile_total",
-                "Looks at clusters, by how they ended.",
-                &["result"],
-            ),
+            reconciles,
             durations: added(r, Histogram::with_opts(duration.buckets(SECONDS.to_vec()))),
             depth: added(
                 r,
@@ -135,17 +144,22 @@ impl Default for Metrics {
             slots: gauges(
                 "evalx_operator_cluster_slots",
                 "Slots of a cluster: that should be, and that ready workers were told.",
-                &["namespace", "judgecluster", "state"],
+                &["judgecluster_namespace", "judgecluster", "state"],
             ),
             nodes: gauges(
                 "evalx_operator_cluster_nodes",
                 "Nodes of a cluster, by state.",
-                &["namespace", "judgecluster", "state"],
+                &["judgecluster_namespace", "judgecluster", "state"],
             ),
             conditions: gauges(
                 "evalx_operator_cluster_condition",
                 "1 where a condition is True, 0 where it is False, -1 where it is not known.",
-                &["namespace", "judgecluster", "type"],
+                &["judgecluster_namespace", "judgecluster", "type"],
+            ),
+            stalled: gauges(
+                "evalx_operator_cluster_rollout_stalled",
+                "1 while a change does not get on to the workers.",
+                &["judgecluster_namespace", "judgecluster"],
             ),
             registry: r.clone(),
         }
@@ -198,6 +212,10 @@ impl Metrics {
                 _ => -1,
             };
             set(&self.conditions, &condition.type_, value);
+            if condition.type_ == types::PROGRESSING {
+                let stalled = condition.reason == reasons::ROLLOUT_STALLED;
+                self.stalled.with_label_values(&[namespace, name]).set(stalled.into());
+            }
         }
     }
 
@@ -212,7 +230,8 @@ impl Metrics {
         for (state, _) in node_states(&status) {
             drop(self.nodes.remove_label_values(&[namespace, name, state]));
         }
-        for name_of in crate::conditions::types::ALL {
+        drop(self.stalled.remove_label_values(&[namespace, name]));
+        for name_of in types::ALL {
             drop(self.conditions.remove_label_values(&[namespace, name, name_of]));
         }
     }
@@ -244,8 +263,39 @@ fn node_states(status: &JudgeClusterStatus) -> [(&'static str, u32); 5] {
 }
 
 #[cfg(test)]
+#[path = "../tests/monitoring/reference.rs"]
+mod reference;
+
+#[cfg(test)]
 mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
     use super::*;
+
+    #[test]
+    fn the_page_has_what_is_scraped() {
+        let metrics = Metrics::default();
+        let condition = Condition {
+            last_transition_time: Time(jiff::Timestamp::UNIX_EPOCH),
+            message: String::new(),
+            observed_generation: None,
+            reason: reasons::ROLLOUT_STALLED.to_owned(),
+            status: "False".to_owned(),
+            type_: types::PROGRESSING.to_owned(),
+        };
+        let status = JudgeClusterStatus { conditions: vec![condition], ..Default::default() };
+        metrics.cluster(&Key::new("judges", "one"), &status);
+        metrics.requested(Verb::Get, None);
+        metrics.watch_broke("pods");
+        metrics.failure(reasons::IMAGE_PULL);
+        let text = metrics.text(0);
+        let one = "{judgecluster=\"one\",judgecluster_namespace=\"judges\"}";
+        assert!(
+            text.contains(&format!("evalx_operator_cluster_rollout_stalled{one} 1\n")),
+            "{text}"
+        );
+        super::reference::compare("Operator", &text);
+    }
 
     #[test]
     fn a_cluster_that_is_gone_leaves_nothing() {

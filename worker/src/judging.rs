@@ -106,6 +106,10 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// All of them.
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Toolchain, Self::Prepare, Self::Problem, Self::Compile, Self::Run];
+
     /// As in the metric's label.
     #[must_use]
     pub fn as_str(self) -> &'static str {

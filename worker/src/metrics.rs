@@ -139,7 +139,7 @@ impl Metrics {
         let build = m.gauges("evalx_build_info", "What runs; always 1.", &["version", "revision"]);
         let revision = option_env!("EVALX_REVISION").unwrap_or("unknown");
         build.with_label_values(&[env!("CARGO_PKG_VERSION"), revision]).set(1);
-        Self {
+        let metrics = Self {
             queue: QueueMetrics::new(&m),
             judging: JudgingMetrics::new(&m),
             slots: m.gauges("evalx_worker_slots", "Boxes that may run, by state.", &["state"]),
@@ -175,7 +175,20 @@ impl Metrics {
                 &["operation"],
             ),
             registry: m.0,
+        };
+        metrics.begin();
+        metrics
+    }
+
+    /// A rate over a series that begins with its first failure would not see that one.
+    fn begin(&self) {
+        for phase in Phase::ALL {
+            self.judging.sandbox_errors.with_label_values(&[phase.as_str()]);
         }
+        for reason in ["revoked", "cancelled"] {
+            self.withdrawn.with_label_values(&[reason]);
+        }
+        self.errors.with_label_values(&["queue"]);
     }
 
     /// The slots as they are.

@@ -5,6 +5,8 @@
 
 mod client;
 mod dev;
+#[path = "../../../operator/tests/monitoring/reference.rs"]
+mod reference;
 #[path = "../scene/mod.rs"]
 #[allow(dead_code, reason = "shared with the other targets")]
 mod scene;
@@ -78,6 +80,7 @@ fn judges_and_leaves_nothing() {
     let languages: Value = serde_json::from_str(&up.ask("GET /v1/languages", "").1).unwrap();
     let c = languages.as_array().unwrap().iter().find(|l| l["id"] == "c").unwrap();
     assert_eq!(c["available"], true);
+    reference::compare("Service", &up.ask("GET /metrics", "").1);
     let Done { code, stdout: _, stderr, left } = up.stop(Signal::TERM);
     assert_eq!(code, Some(0), "{stderr}");
     assert!(stderr.lines().all(|line| line.starts_with("evalx: evalX is up")), "{stderr}");

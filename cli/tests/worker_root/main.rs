@@ -6,6 +6,8 @@
 #[path = "../worker/fleet.rs"]
 #[allow(dead_code, reason = "shared with the target that needs no root")]
 mod fleet;
+#[path = "../../../operator/tests/monitoring/reference.rs"]
+mod reference;
 #[path = "../../../queue/tests/server/mod.rs"]
 mod server;
 
@@ -108,6 +110,7 @@ fn judged() {
     assert!(metric("evalx_compile_cache_requests_total{result=\"hit\"}") >= 1.0);
     assert!(metric("evalx_overhead_seconds_count") >= 10.0);
     assert!(!worker.log().contains("scanf") && !worker.log().contains("print(4)"));
+    reference::compare("Worker", &worker.get("/metrics").1);
     let ready = worker.ready();
     assert!(ready["self_check"].as_str().unwrap().contains("self-check passes"), "{ready}");
 }

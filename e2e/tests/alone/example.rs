@@ -33,7 +33,7 @@ pub(crate) async fn shortest(scene: Arc<Scene>) {
     .await;
     let metrics = operator.metrics().await.unwrap();
     let slots = |state: &str| {
-        let namespace = format!("namespace=\"{}\"", scene.namespace());
+        let namespace = format!("judgecluster_namespace=\"{}\"", scene.namespace());
         let state = format!("state=\"{state}\"");
         http::sample(&metrics, "evalx_operator_cluster_slots", &[&namespace, &state])
     };

@@ -8,6 +8,7 @@ use crate::crd::KeyRef;
 use crate::validate::{ApiFleet, Fleet};
 
 const PORT: u16 = 2358;
+pub(super) const PORT_NAME: &str = "http";
 
 pub(super) fn objects(fleet: &Fleet) -> Vec<Object> {
     let Some(api) = &fleet.api else { return Vec::new() };
@@ -15,7 +16,7 @@ pub(super) fn objects(fleet: &Fleet) -> Vec<Object> {
     let selector = selector_of(&fleet.id, "api");
     let service = json!({ "spec": {
         "selector": selector,
-        "ports": [{ "name": "http", "port": PORT, "targetPort": "http", "protocol": "TCP" }],
+        "ports": [{ "name": PORT_NAME, "port": PORT, "targetPort": PORT_NAME, "protocol": "TCP" }],
     }});
     let deployment = json!({ "spec": {
         "replicas": api.replicas,
@@ -65,7 +66,7 @@ fn pod(fleet: &Fleet, api: &ApiFleet) -> Value {
     }
     let probe = |path: &str| {
         json!({
-            "httpGet": { "path": path, "port": "http" },
+            "httpGet": { "path": path, "port": PORT_NAME },
             "periodSeconds": 5,
             "timeoutSeconds": 5,
         })
@@ -89,7 +90,7 @@ fn pod(fleet: &Fleet, api: &ApiFleet) -> Value {
             "imagePullPolicy": fleet.pull_policy,
             "command": ["evalx", "server"],
             "env": env,
-            "ports": [{ "name": "http", "containerPort": PORT, "protocol": "TCP" }],
+            "ports": [{ "name": PORT_NAME, "containerPort": PORT, "protocol": "TCP" }],
             "resources": api.resources,
             "livenessProbe": probe("/healthz"),
             "readinessProbe": probe("/readyz"),
