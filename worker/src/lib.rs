@@ -4,6 +4,7 @@
 mod court;
 mod crew;
 mod embedded;
+mod image;
 mod judging;
 mod life;
 pub mod log;

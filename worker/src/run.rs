@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::crew::{Crew, Superseded};
+use crate::image;
 use crate::judging::Judging;
 use crate::life::{Running, Stops};
 use crate::log::masked;
@@ -183,6 +184,7 @@ async fn serve(
         std::future::pending().await
     });
     info!(%addr, engine = board.engine, "listening: /healthz, /readyz, /metrics");
+    image::tell(Path::new(image::FILE));
     Ok(())
 }
 

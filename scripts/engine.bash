@@ -1,0 +1,69 @@
+# Read by scripts that build images: an engine of containers that ends with the script, however that
+# ends, and Debian for it where no registry is reachable. Needs root, mmdebstrap and dockerd.
+
+suite=bookworm
+cache=${EVALX_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/evalx}
+say() { printf '%s\n' "$*" >&2; }
+
+engine_pid='' engine_run='' engine_data='' engine_group=''
+
+# Stops it; nothing of it is left. Its processes are below a process id namespace, and die with that.
+engine_stop() {
+  [ -n "$engine_run" ] || return 0
+  [ -z "$engine_pid" ] || { kill -KILL "$engine_pid" 2>/dev/null; wait "$engine_pid" 2>/dev/null; } || true
+  local try
+  for try in {1..50}; do
+    rm -rf "${engine_run:?}" "${engine_data:?}" 2>/dev/null && break
+    sleep 0.1
+  done
+  find /sys/fs/cgroup/*/"$engine_group" /sys/fs/cgroup/"$engine_group" -depth -type d -exec rmdir {} + 2>/dev/null || true
+}
+
+# Starts it, with its data in that folder, and with Debian as local/debian:1.
+engine_start() { # folder
+  engine_data=$1/engine
+  # Paths of sockets are short (unix(7)).
+  engine_run=$(mktemp -d)
+  engine_group=evx-engine-$$
+  setpriv --pdeathsig KILL -- unshare --mount --propagation=private --pid --mount-proc --kill-child=KILL -- \
+    sh -euc 'mount -t tmpfs -o mode=755 run /run; exec dockerd "$@"' dockerd \
+    --data-root "$engine_data" --exec-root "$engine_run/exec" --pidfile "$engine_run/pid" \
+    --host "unix://$engine_run/docker.sock" --bridge=none --iptables=false --storage-driver overlay2 \
+    --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$engine_group" \
+    >"$engine_run/log" 2>&1 </dev/null 9>&- &
+  engine_pid=$!
+  export DOCKER_HOST=unix://$engine_run/docker.sock DOCKER_BUILDKIT=0
+  local end=$((SECONDS + 60))
+  until docker version >/dev/null 2>&1; do
+    if ! kill -0 "$engine_pid" 2>/dev/null || [ $SECONDS -gt $end ]; then
+      tail -n 20 "$engine_run/log" >&2
+      return 1
+    fi
+    sleep 0.2
+  done
+  docker import "$(debian)" local/debian:1 >/dev/null
+}
+
+# Prints the tar of a Debian with apt, made where it is missing.
+debian() {
+  local whole=$cache/debian-$suite-$(uname -m).tar file sources=()
+  if [ ! -f "$whole" ]; then
+    # As this machine's apt is set up: mirror, keys and proxy are its own. In a mount namespace, so
+    # that nothing stays mounted when it is killed.
+    [ -s /etc/apt/sources.list ] && sources+=(/etc/apt/sources.list)
+    for file in /etc/apt/sources.list.d/*.sources; do [ ! -e "$file" ] || sources+=("$file"); done
+    unshare --mount --propagation private mmdebstrap --quiet --variant=apt --include=ca-certificates \
+      "$suite" "$whole.$$" "${sources[@]}" >&2 9>&-
+    mv -T "$whole.$$" "$whole"
+  fi
+  echo "$whole"
+}
+
+# Builds as local/rust:1 a stand-in for the builder of Rust, from a folder: its `cargo` puts the
+# programs that lie in the folder where cargo would have put them.
+stand_in() { # folder
+  printf '#!/bin/sh\nmkdir -p target/release\ncp /built/* target/release\nchmod 755 target/release/*\n' > "$1/cargo"
+  printf 'FROM local/debian:1\nCOPY . /built/\nRUN mv /built/cargo /usr/local/bin/cargo && rm /built/Dockerfile && chmod 755 /usr/local/bin/cargo\n' \
+    > "$1/Dockerfile"
+  docker build --quiet --network host -t local/rust:1 "$1" >/dev/null
+}
