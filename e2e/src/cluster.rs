@@ -18,6 +18,8 @@ use crate::audit::{self, Audit, Entry, Mark};
 use crate::folder::Folder;
 use crate::http;
 use crate::kubeconfig::{self, Credentials};
+use crate::machine::Machine;
+use crate::machine::image::Image;
 use crate::pki::Pki;
 use crate::process::{Nursery, Plan, Process};
 
@@ -43,15 +45,26 @@ pub enum Part {
     Kwok,
 }
 
+/// Who its nodes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Nodes {
+    /// Nobody: kwok plays them.
+    Simulated,
+    /// A [`Machine`], which the API server is reached from and reaches.
+    True,
+}
+
 /// A running cluster.
 #[derive(Debug)]
 pub struct Cluster {
     // Fields are dropped in this order: what writes into the folder goes before the folder.
+    machine: Option<Machine>,
     parts: Mutex<BTreeMap<Part, Process>>,
     /// From a death of the API server to its readiness.
     outages: Mutex<Vec<(Mark, Mark)>>,
     nursery: Nursery,
     pki: Pki,
+    nodes: Nodes,
     address: IpAddr,
     programs: PathBuf,
     ports: AtomicU16,
@@ -61,14 +74,39 @@ pub struct Cluster {
 impl Cluster {
     /// Starts one from the programs in that folder, and waits until it answers.
     pub async fn start(programs: &Path) -> Result<Self> {
+        Self::start_for(Nodes::Simulated, programs, own_address()?).await
+    }
+
+    /// The same with one true node, which has the images that are made in its folder.
+    pub async fn start_with_machine(
+        programs: &Path,
+        images: impl FnOnce(&Path) -> Result<Vec<Image>>,
+    ) -> Result<Self> {
+        let mut machine = Machine::boot(&crate::programs::node()?).await?;
+        let images = images(machine.folder())?;
+        let address = machine.host().into();
+        let mut cluster = Self::start_for(Nodes::True, programs, address).await?;
+        machine.join(&cluster, &images).await?;
+        cluster.machine = Some(machine);
+        Ok(cluster)
+    }
+
+    /// Its true node, if it has one.
+    #[must_use]
+    pub fn machine(&self) -> Option<&Machine> {
+        self.machine.as_ref()
+    }
+
+    async fn start_for(nodes: Nodes, programs: &Path, address: IpAddr) -> Result<Self> {
         let folder = Folder::make()?;
-        let address = own_address()?;
         let pki = Pki::make(&folder.path().join("pki"))?;
         let cluster = Self {
+            machine: None,
             parts: Mutex::default(),
             outages: Mutex::default(),
             nursery: Nursery::open()?,
             pki,
+            nodes,
             address,
             programs: programs.to_owned(),
             ports: AtomicU16::new(FIRST_FREE),
@@ -79,8 +117,11 @@ impl Cluster {
         cluster.launch(Part::ApiServer)?;
         cluster.ready().await?;
         // These retry for as long as the server is away, but say so in a log that is hard to read.
-        for part in [Part::ControllerManager, Part::Scheduler, Part::Kwok] {
+        for part in [Part::ControllerManager, Part::Scheduler] {
             cluster.launch(part)?;
+        }
+        if nodes == Nodes::Simulated {
+            cluster.launch(Part::Kwok)?;
         }
         Ok(cluster)
     }
@@ -95,6 +136,18 @@ impl Cluster {
     #[must_use]
     pub fn programs(&self) -> &Path {
         &self.programs
+    }
+
+    /// Its certificates.
+    #[must_use]
+    pub fn pki(&self) -> &Pki {
+        &self.pki
+    }
+
+    /// Where its API server answers.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("https://{}:{API}", self.address)
     }
 
     /// The thread that starts its processes.
@@ -217,10 +270,6 @@ impl Cluster {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn url(&self) -> String {
-        format!("https://{}:{API}", self.address)
-    }
-
     /// A client for each question: one keeps trying at a server that has gone.
     async fn ask_ready(&self) -> Result<()> {
         let client = self.client().await?;
@@ -306,13 +355,27 @@ impl Cluster {
             .arg("--authorization-mode=Node,RBAC")
             // Else no pod may be privileged, and workers are.
             .arg("--allow-privileged=true")
-            // Nobody here reaches the server through its Service.
-            .arg("--endpoint-reconciler-type=none")
+            .args(self.node_arguments())
             .arg(format!("--audit-policy-file={}", self.file("audit.json")))
             .arg(format!("--audit-log-path={}", self.file("audit.log")))
             .arg("--audit-log-mode=blocking")
             // Megabytes before a new file is begun; it is read as one.
             .arg("--audit-log-maxsize=100000")
+    }
+
+    /// What the API server has to know of its nodes.
+    fn node_arguments(&self) -> Vec<String> {
+        match self.nodes {
+            // Nobody reaches the server through its Service, and it reaches nobody.
+            Nodes::Simulated => vec!["--endpoint-reconciler-type=none".to_owned()],
+            Nodes::True => vec![
+                "--endpoint-reconciler-type=lease".to_owned(),
+                format!("--kubelet-client-certificate={}", self.pki.path("admin.crt")),
+                format!("--kubelet-client-key={}", self.pki.path("admin.key")),
+                // Else it looks the node's name up.
+                "--kubelet-preferred-address-types=InternalIP".to_owned(),
+            ],
+        }
     }
 
     fn controller_manager(&self) -> Plan {

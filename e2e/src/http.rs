@@ -1,4 +1,4 @@
-//! One request over plain HTTP: the operator's probes and metrics, and etcd's own interface.
+//! One request over plain HTTP: probes and metrics, etcd's own interface, evalX' service.
 
 use std::net::SocketAddr;
 
@@ -24,6 +24,8 @@ pub async fn request(
         .uri(path)
         .header("host", address.to_string())
         .header("connection", "close")
+        // Only documents are sent here.
+        .header("content-type", "application/json")
         .body(Full::new(Bytes::from(body)))
         .context("the request is malformed")?;
     // The connection is driven here, beside the exchange, and ends with it.

@@ -14,6 +14,7 @@ pub mod helm;
 pub mod http;
 pub mod kubeconfig;
 pub mod kubectl;
+pub mod machine;
 pub mod node;
 pub mod operator;
 pub mod pki;

@@ -16,6 +16,7 @@ use tokio::runtime::Runtime;
 
 use crate::audit;
 use crate::cluster::Cluster;
+use crate::machine;
 use crate::operator::{self, Operator};
 use crate::programs::{self, ControlPlane, Profile};
 use crate::scene::{self, Scene};
@@ -57,6 +58,18 @@ pub enum Need {
     Namespaced,
     /// One operator for all cases, with the rights of that file.
     Operator(&'static str),
+    /// A true node, and all of evalX in its pods, as users install it.
+    Machine,
+}
+
+impl Need {
+    /// What this machine lacks for it.
+    fn lack(self, found: &Result<ControlPlane>) -> Option<String> {
+        if let Ok(ControlPlane::NoGo) = found {
+            return Some("the control plane is built by Go: apt-get install golang-go".to_owned());
+        }
+        matches!(self, Self::Machine).then(machine::lack).flatten()
+    }
 }
 
 /// How many cases run at once.
@@ -84,12 +97,20 @@ pub fn run(need: Need, pace: Pace, cases: Vec<Case>) -> ExitCode {
     // Who only lists wants no control plane.
     let found = if arguments.list { Ok(ControlPlane::NoGo) } else { ControlPlane::find() };
     let strict = std::env::var_os("CI").is_some_and(|ci| ci == "true");
-    let skipped = matches!(found, Ok(ControlPlane::NoGo)) && !strict && !arguments.list;
-    let stage = Arc::new(Stage::new(need, found));
+    let lack = need.lack(&found).filter(|_| !arguments.list);
+    let skipped = lack.is_some() && !strict;
+    let kind = lack.as_ref().filter(|_| skipped).map(|lack| format!("skipped: {lack}"));
+    let stage = Arc::new(Stage::new(
+        need,
+        found.and_then(|found| match lack {
+            Some(lack) => Err(anyhow::anyhow!(lack)),
+            None => Ok(found),
+        }),
+    ));
     let trials = cases.into_iter().map(|case| {
         let stage = Arc::clone(&stage);
         Trial::test(case.name, move || stage.play(&case))
-            .with_kind(if skipped { "skipped: the control plane needs Go" } else { "" })
+            .with_kind(kind.as_deref().unwrap_or_default())
             .with_ignored_flag(skipped)
     });
     let trials = trials.collect();
@@ -148,9 +169,7 @@ impl Stage {
         if set.is_none() {
             let made = match &self.found {
                 Ok(ControlPlane::Built(programs)) => self.start(programs.clone()).await,
-                Ok(ControlPlane::NoGo) => Err(anyhow::anyhow!(
-                    "the control plane is built by Go, which is not here: apt-get install golang-go"
-                )),
+                Ok(ControlPlane::NoGo) => Err(anyhow::anyhow!("nothing was to be run")),
                 Err(error) => Err(anyhow::anyhow!(error.clone())),
             };
             *set = Some(made.map(Arc::new).map_err(|error| format!("{error:#}")));
@@ -159,11 +178,16 @@ impl Stage {
     }
 
     async fn start(&self, programs: PathBuf) -> Result<Set> {
+        if let Need::Machine = self.need {
+            let cluster = Cluster::start_with_machine(&programs, machine::release::images).await?;
+            machine::release::install(&cluster).await?;
+            return Ok(Set { operator: Mutex::default(), cluster: Arc::new(cluster) });
+        }
         let cluster = Cluster::start(&programs).await?;
         let client = cluster.client().await?;
         let mut running = None;
         match self.need {
-            Need::Nothing => {}
+            Need::Nothing | Need::Machine => {}
             Need::Installed(rights) => operator::install(&cluster, &client, rights).await?,
             Need::Namespaced => {
                 scene::create_namespace(&client, operator::JUDGES, "privileged").await?;
@@ -202,7 +226,9 @@ impl Set {
     fn last_words(&self) -> String {
         let operator = self.operator.lock().unwrap_or_else(PoisonError::into_inner);
         let words = operator.as_ref().map(|operator| operator.last_words(40));
-        words.map_or_else(String::new, |words| format!("--- the operator's log\n{words}\n"))
+        let words = words.map(|words| format!("--- the operator's log\n{words}\n"));
+        let machine = self.cluster.machine().map(|machine| machine.last_words(10));
+        words.into_iter().chain(machine).collect()
     }
 }
 

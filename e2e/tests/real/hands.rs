@@ -1,0 +1,69 @@
+//! What people do by hand works: kubectl to pods, and the ways to hand in a submission.
+
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use e2e::programs::{self, Profile};
+use e2e::scene::Scene;
+use serde_json::{Value, json};
+
+use crate::fleet::{Fleet, incarnation, python, sleeper};
+
+pub(crate) async fn kubectl(scene: Arc<Scene>) {
+    let fleet = Fleet::join(&scene).await;
+    let pod = fleet.ready("worker").await;
+    let name = pod.metadata.name.as_deref().unwrap();
+    let logs = fleet.kubectl(&["logs", name]);
+    let lines: Vec<&str> = logs.lines().collect();
+    assert!(!lines.is_empty());
+    for line in lines {
+        let line: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        assert!(line["level"] != "ERROR" && line["level"] != "error", "{line}");
+    }
+    // The toolchains of the image, as it was built.
+    assert!(logs.contains("gcc-12 12.2.0") && logs.contains("sha256:"), "{logs}");
+    // While boxes run: a process that enters the pod must not end up in their control groups.
+    let ids = fleet.submit_all("hands", 4, &sleeper(1.0)).await;
+    fleet.running(2).await;
+    let version = fleet.kubectl(&["exec", name, "--", "evalx", "--version"]);
+    assert!(version.starts_with("evalx "), "{version}");
+    let doctor = fleet.kubectl(&["exec", name, "--", "evalx", "doctor", "--engine", "native"]);
+    assert!(!doctor.is_empty());
+    fleet.all_accepted(&ids).await;
+    let said = fleet.kubectl(&["get", "judgecluster", "judge"]);
+    assert!(said.contains("judge"), "{said}");
+    fleet.judge(&python("print(3)")).await;
+    assert_eq!(incarnation(&fleet.ready("worker").await), incarnation(&pod));
+}
+
+#[expect(clippy::disallowed_methods, reason = "no guest: evalx as a user calls it")]
+pub(crate) async fn clients(scene: Arc<Scene>) {
+    let fleet = Fleet::join(&scene).await;
+    let server = fleet.forward().await.unwrap();
+    let file = fleet.cluster().folder().join("sum.cpp");
+    std::fs::write(
+        &file,
+        "#include <iostream>\nint main() { int a, b; std::cin >> a >> b; std::cout << a + b; }\n",
+    )
+    .unwrap();
+    let tests = fleet.cluster().folder().join("sum-tests");
+    std::fs::create_dir_all(&tests).unwrap();
+    std::fs::write(tests.join("1.in"), "1 2\n").unwrap();
+    std::fs::write(tests.join("1.ans"), "3\n").unwrap();
+    let output = Command::new(programs::evalx(Profile::Debug).unwrap())
+        .arg("submit")
+        .arg(&file)
+        .arg("--tests")
+        .arg(&tests)
+        .args(["--wait", "--server", &format!("http://{server}")])
+        .env("EVALX_CONFIG", "/dev/null")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    // As a client of Judge0 does it.
+    let path = "/submissions?wait=true&fields=stdout,status";
+    let body = json!({"language_id": 71, "source_code": "print(40 + 2)"});
+    let said = fleet.post(path, &body).await.unwrap();
+    assert_eq!(said, json!({"status": {"description": "Accepted", "id": 3}, "stdout": "42\n"}));
+}
