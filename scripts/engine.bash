@@ -46,15 +46,17 @@ engine_start() { # folder
 
 # Prints the tar of a Debian with apt, made where it is missing.
 debian() {
-  local whole=$cache/debian-$suite-$(uname -m).tar file sources=()
+  local whole file sources=()
+  whole=$cache/debian-$suite-$(uname -m).tar
   if [ ! -f "$whole" ]; then
     # As this machine's apt is set up: mirror, keys and proxy are its own. In a mount namespace, so
     # that nothing stays mounted when it is killed.
     [ -s /etc/apt/sources.list ] && sources+=(/etc/apt/sources.list)
     for file in /etc/apt/sources.list.d/*.sources; do [ ! -e "$file" ] || sources+=("$file"); done
+    # Made aside: by the ending of the name mmdebstrap knows that a tar is wanted.
     unshare --mount --propagation private mmdebstrap --quiet --variant=apt --include=ca-certificates \
-      "$suite" "$whole.$$" "${sources[@]}" >&2 9>&-
-    mv -T "$whole.$$" "$whole"
+      "$suite" "${whole%.tar}.$$.tar" "${sources[@]}" >&2 9>&-
+    mv -T "${whole%.tar}.$$.tar" "$whole"
   fi
   echo "$whole"
 }
