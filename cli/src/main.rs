@@ -6,6 +6,8 @@ mod cases;
 mod checker;
 mod client;
 mod config;
+#[cfg(test)]
+mod documents;
 mod engine;
 mod exit;
 mod follow;
