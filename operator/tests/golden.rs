@@ -217,6 +217,33 @@ fn a_part_of_a_struct_has_the_defaults_of_the_whole() {
     assert!(faults.is_empty(), "{faults:?}");
 }
 
+/// `kubectl apply` warns of formats that Kubernetes does not know (apiextensions' list).
+#[test]
+fn every_format_is_one_of_kubernetes() {
+    fn walk(at: &str, value: &Value, faults: &mut Vec<String>) {
+        if let Some(format) = value["format"].as_str()
+            && !matches!(format, "int32" | "int64" | "float" | "double" | "date-time")
+        {
+            faults.push(format!("{at}: {format}"));
+        }
+        if value["type"] == "integer" && value["format"].is_null() {
+            let bounded = value["minimum"].is_number() && value["maximum"].is_number();
+            if !bounded {
+                faults.push(format!("{at}: no bounds"));
+            }
+        }
+        for (key, part) in value.as_object().into_iter().flatten() {
+            walk(&format!("{at}.{key}"), part, faults);
+        }
+        for part in value.as_array().into_iter().flatten() {
+            walk(&format!("{at}[]"), part, faults);
+        }
+    }
+    let mut faults = Vec::new();
+    walk("", &schema(), &mut faults);
+    assert!(faults.is_empty(), "{faults:?}");
+}
+
 #[test]
 fn nothing_of_the_definition_is_an_empty_list() {
     fn walk(value: &Value) -> bool {
