@@ -15,13 +15,13 @@ use crate::build::{COMPONENT, INSTANCE, Kind, MANAGED_BY, MANAGER};
 use crate::context::Context;
 use crate::world::{Key, Live, NodeView, PodView, Refusal, SlimNode, SlimPod};
 
-fn wake(context: &Context, keys: impl IntoIterator<Item = Key>) {
+pub(super) fn wake(context: &Context, keys: impl IntoIterator<Item = Key>) {
     for key in keys {
         context.work.add(&key, TOGETHER);
     }
 }
 
-fn in_scope<K>(client: Client, scope: &Scope) -> Api<K>
+pub(super) fn in_scope<K>(client: Client, scope: &Scope) -> Api<K>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
 {
@@ -32,7 +32,7 @@ where
 }
 
 /// The cluster that an object of ours is of, by its labels.
-fn owner(object: &impl Resource) -> Option<Key> {
+pub(super) fn owner(object: &impl Resource) -> Option<Key> {
     let name = object.labels().get(INSTANCE)?;
     Some(Key::new(&object.namespace()?, name))
 }
@@ -115,13 +115,17 @@ impl Follower<SlimNode> for Nodes {
             }
             _ => false,
         };
-        if forbidden {
-            let since = *self.refused.get_or_insert_with(Instant::now);
-            if !self.known || since.elapsed() >= BELIEVED {
-                self.forbidden(true);
-            }
+        if !forbidden {
+            // Between two refusals nobody was there to refuse: a server that starts refuses, goes and
+            // comes back has not refused all that time.
+            self.refused = None;
+            return false;
         }
-        forbidden
+        let since = *self.refused.get_or_insert_with(Instant::now);
+        if !self.known || since.elapsed() >= BELIEVED {
+            self.forbidden(true);
+        }
+        true
     }
 }
 
@@ -299,4 +303,84 @@ impl Follower<PartialObjectMeta<ConfigMap>> for ConfigMaps {
     fn begin(&mut self) {}
 
     fn complete(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+    use kube::core::response::StatusSummary;
+    use serde_json::json;
+
+    use super::*;
+    use crate::metrics::Metrics;
+
+    fn nodes() -> Nodes {
+        let service = tower::service_fn(|_: http::Request<kube::client::Body>| async {
+            std::future::pending::<Result<http::Response<kube::client::Body>, tower::BoxError>>()
+                .await
+        });
+        let context = Context::new(Client::new(service, "ns"), Metrics::default(), "test");
+        let (listed, context) = (HashSet::new(), Arc::new(context));
+        Nodes { context, listed, known: false, refused: None }
+    }
+
+    fn failed(code: u16) -> watcher::Error {
+        let status = Status { status: Some(StatusSummary::Failure), code, ..Status::default() };
+        watcher::Error::WatchStartFailed(kube::Error::Api(Box::new(status)))
+    }
+
+    fn node() -> SlimNode {
+        serde_json::from_value(json!({ "metadata": { "name": "n" } })).unwrap()
+    }
+
+    fn believed(nodes: &Nodes) -> bool {
+        nodes.context.world.sight().nodes_forbidden
+    }
+
+    async fn later(seconds: u64) {
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_was_never_allowed_is_refused_at_once() {
+        let mut nodes = nodes();
+        assert!(nodes.broke(&failed(403)), "the first list need not be waited for");
+        assert!(believed(&nodes));
+        nodes.complete();
+        assert!(!believed(&nodes), "until the right is there");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_that_lasts_is_believed() {
+        let mut nodes = nodes();
+        nodes.complete();
+        for _ in 0..12 {
+            nodes.broke(&failed(403));
+            assert!(!believed(&nodes));
+            later(5).await;
+        }
+        nodes.broke(&failed(403));
+        assert!(believed(&nodes));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_before_an_outage_and_one_after_it_are_two_short_ones() {
+        let mut nodes = nodes();
+        nodes.complete();
+        nodes.broke(&failed(403));
+        for _ in 0..60 {
+            later(5).await;
+            nodes.broke(&failed(503));
+        }
+        nodes.broke(&failed(403));
+        assert!(!believed(&nodes), "it has only just begun to refuse again");
+        later(30).await;
+        nodes.put(node());
+        later(40).await;
+        nodes.broke(&failed(403));
+        assert!(!believed(&nodes), "a node came between the two");
+        later(61).await;
+        nodes.broke(&failed(403));
+        assert!(believed(&nodes), "that one lasts");
+    }
 }
