@@ -73,7 +73,9 @@ impl Machine {
     }
 
     /// What an engine is made of. Every toolchain found is mounted, since a box cannot get more
-    /// mounts later; an interactive problem takes two boxes a slot.
+    /// mounts later. There may be as many boxes as a worker may have slots, which change while it
+    /// runs; those that are never used cost nothing. An interactive test takes two slots at once, so
+    /// a single slot has two boxes.
     pub(crate) fn parts(&self, table: &Table) -> Parts {
         let host = self.config().host;
         let found = table.iter().filter_map(|language| language.locate(&host).ok());
@@ -81,7 +83,8 @@ impl Machine {
         mounts.sort();
         mounts.dedup();
         let warm = self.slots();
-        let boxes = u32::try_from(warm.saturating_mul(2)).unwrap_or(u32::MAX);
+        let boxes = warm.saturating_mul(2).max(worker::slots::BOXES);
+        let boxes = u32::try_from(boxes).unwrap_or(u32::MAX);
         Parts {
             mounts,
             boxes,

@@ -95,6 +95,8 @@ pub mod reasons {
     pub const ALLOCATABLE_UNKNOWN: &str = "AllocatableUnknown";
     /// A node has room for fewer slots than the least.
     pub const NODE_TOO_SMALL: &str = "NodeTooSmall";
+    /// A node has room for more slots than one worker can run.
+    pub const WORKER_FULL: &str = "WorkerFull";
     /// Nodes cannot be read.
     pub const NODES_FORBIDDEN: &str = "NodesForbidden";
     /// A ServiceMonitor is there.

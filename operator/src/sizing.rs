@@ -10,6 +10,10 @@ pub struct Room {
     pub memory: Option<u64>,
 }
 
+/// Slots of one worker at most, however large its node is: an engine has so many boxes
+/// (`worker::slots`).
+pub const BOXES: u32 = 512;
+
 /// How slots are counted. Nothing in it is zero but what is reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
@@ -47,6 +51,8 @@ pub enum Bound {
     Min,
     /// The policy's most: the node has room for more.
     Max,
+    /// What one worker can run ([`BOXES`]): the node has room for more.
+    Worker,
     /// The node does not say what it has: no slots.
     Unknown,
 }
@@ -67,10 +73,14 @@ pub fn slots(room: Room, policy: &Policy) -> Count {
     };
     let fits = u32::try_from(fits).unwrap_or(u32::MAX);
     let most = max.unwrap_or(u32::MAX).max(min);
-    match fits {
-        fits if fits < min => Count { slots: min, bound: Bound::Min },
-        fits if fits > most => Count { slots: most, bound: Bound::Max },
-        slots => Count { slots, bound },
+    let (slots, bound) = match fits {
+        fits if fits < min => (min, Bound::Min),
+        fits if fits > most => (most, Bound::Max),
+        fits => (fits, bound),
+    };
+    match slots > BOXES {
+        true => Count { slots: BOXES, bound: Bound::Worker },
+        false => Count { slots, bound },
     }
 }
 
@@ -142,14 +152,14 @@ mod tests {
         fn within_bounds_and_zero_only_without_a_cpu(room in rooms(), policy in policies()) {
             let count = slots(room, &policy);
             prop_assert_eq!(count.slots == 0, room.cpu == 0);
-            prop_assert!(policy.max.is_none_or(|max| count.slots <= max));
+            prop_assert!(policy.max.is_none_or(|max| count.slots <= max) && count.slots <= BOXES);
             prop_assert!(room.cpu == 0 || count.slots >= policy.min);
         }
 
         #[test]
         fn what_is_promised_fits(room in rooms(), policy in policies()) {
             let Count { slots, bound } = slots(room, &policy);
-            if matches!(bound, Bound::Cpu | Bound::Memory | Bound::Max) {
+            if matches!(bound, Bound::Cpu | Bound::Memory | Bound::Max | Bound::Worker) {
                 let slots = u128::from(slots);
                 prop_assert!(slots * u128::from(policy.cpu_per_slot) <= u128::from(room.cpu));
                 let needed = slots * u128::from(policy.memory_per_slot);

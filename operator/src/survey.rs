@@ -50,6 +50,8 @@ pub struct Survey {
     pub unknown: Names,
     /// Nodes that have room for fewer than the least.
     pub small: Names,
+    /// Nodes that have room for more than one worker can run.
+    pub large: Names,
     /// What is wrong with pods: how many, one of them, and what was said of it.
     pub troubles: BTreeMap<TroubleKind, (u32, String, String)>,
     /// Ready workers.
@@ -185,6 +187,7 @@ impl Survey {
         match count.bound {
             Bound::Unknown => self.unknown.add(name),
             Bound::Min => self.small.add(name),
+            Bound::Worker => self.large.add(name),
             Bound::Cpu | Bound::Memory | Bound::Max => {}
         }
         if node.cordoned || node.leaving {
@@ -331,6 +334,13 @@ mod tests {
             assert_eq!(scene.orders(), [], "{cpu}");
             assert_eq!((scene.survey().slots, scene.survey().slots_ready), (slots, slots));
         }
+    }
+
+    #[test]
+    fn one_worker_has_no_more_than_it_can_run() {
+        let scene = Scene::new(json!({ "sandbox": { "memoryPerSlot": "1Mi" } }));
+        let scene = scene.with("n", node("896", json!({})), pod("n", None));
+        assert_eq!((scene.orders(), scene.survey().large.count), (told(512), 1));
     }
 
     #[test]

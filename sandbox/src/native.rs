@@ -34,8 +34,8 @@ pub use uids::Error as UidsError;
 pub struct Config {
     /// What every box sees beside the base system.
     pub mounts: Vec<Mount>,
-    /// Boxes that may exist at once. Default 32: twice the slots of a 16-core machine; a box that
-    /// is idle costs a process of about a megabyte.
+    /// Boxes that may exist at once, 1,024 at most. Default 32: twice the slots of a 16-core machine;
+    /// one that was used and is idle costs a process of about a megabyte, one that never was nothing.
     pub boxes: u32,
     /// Where uid ranges are leased. Default `/run/evalx`.
     pub run_dir: PathBuf,
@@ -84,8 +84,6 @@ pub struct NativeSandbox {
     pool: Mutex<Pool>,
     freed: Condvar,
     agents: Agents,
-    // Declared after what lives in it: fields are dropped in order.
-    _uids: uids::Lease,
 }
 
 #[derive(Debug)]
@@ -107,14 +105,14 @@ impl NativeSandbox {
         if !rustix::process::geteuid().is_root() {
             return Err(Error::NotRoot);
         }
-        let uids = uids::Lease::take(&run_dir, uid_seed.as_deref()).map_err(Error::Uids)?;
+        let uids = uids::Uids::take(run_dir, uid_seed).map_err(Error::Uids)?;
         let tree = Tree::open().map_err(Error::Cgroup)?;
         let filters = filter::compile().map_err(Error::Filter)?;
-        let agents = Agents::new(tree, mounts, filters, uids.first())
+        let agents = Agents::new(tree, mounts, filters, uids)
             .map_err(|source| Error::Slot { slot: 0, source })?;
-        let boxes = boxes.clamp(1, uids::PER_LEASE);
+        let boxes = boxes.clamp(1, uids::MOST);
         let pool = Pool { idle: Vec::new(), unused: (0..boxes).rev().collect() };
-        let sandbox = Self { pool: Mutex::new(pool), freed: Condvar::new(), agents, _uids: uids };
+        let sandbox = Self { pool: Mutex::new(pool), freed: Condvar::new(), agents };
         let first = sandbox.take(None)?;
         sandbox.lock().idle.push(first);
         Ok(sandbox)

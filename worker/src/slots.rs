@@ -116,6 +116,10 @@ pub enum Error {
 /// More slots than this are a slip.
 const MOST: usize = 10_000;
 
+/// Slots of one worker at most, however large its node is: an engine has so many boxes. The operator
+/// knows it, too (`operator::sizing`); the table holds both.
+pub const BOXES: usize = 512;
+
 /// The most that the machine bears. Whoever has memory for none gets one: a worker that can never
 /// judge anything helps nobody, and the box's own limit still holds.
 #[must_use]
@@ -124,7 +128,7 @@ pub fn ceiling(node: Node, shares: &Shares) -> usize {
     let whole = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     let by_cpu = whole((cpus as u64).saturating_mul(1000) / shares.least_cpu.max(1));
     let by_memory = memory.and_then(|memory| memory.0.checked_div(shares.least_memory.0));
-    by_cpu.min(by_memory.map_or(usize::MAX, whole)).max(shares.floor).clamp(1, MOST)
+    by_cpu.min(by_memory.map_or(usize::MAX, whole)).max(shares.floor).clamp(1, BOXES)
 }
 
 /// How many slots there are. Only the one who asks can say 0, and it drains.
@@ -260,6 +264,15 @@ mod tests {
         let shares = Shares { least_memory: Bytes(0), ..Shares::default() };
         let free = Policy { shares, ..asked };
         assert_eq!(slots(tiny, free).effective, 8);
+    }
+
+    #[test]
+    fn nobody_gets_more_than_an_engine_has_boxes() {
+        let huge = Node { cpus: 1024, memory: None };
+        let shares = Shares { floor: 2000, ..Shares::default() };
+        let asked = Policy { file: sized(2000), shares, ..policy() };
+        assert_eq!(slots(huge, asked).effective, BOXES);
+        assert_eq!(slots(huge, Policy { file: None, ..asked }).effective, BOXES);
     }
 
     #[test]

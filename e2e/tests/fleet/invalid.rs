@@ -45,7 +45,7 @@ pub(crate) async fn matrix(scene: Arc<Scene>) {
     }
     let zero = "must be greater than zero";
     let one_of = "exactly one of url, urlSecretRef and managed must be set";
-    let bad: [(Value, &str); 32] = [
+    let bad: [(Value, &str); 33] = [
         (json!({"image": null}), "spec.image"),
         (json!({"image": ""}), "spec.image"),
         (slot("cpuPerSlot", "two"), "spec.sandbox.cpuPerSlot"),
@@ -57,6 +57,7 @@ pub(crate) async fn matrix(scene: Arc<Scene>) {
         (slot("reservedMemory", "lots"), "spec.sandbox.reservedMemory"),
         (slot("engine", "docker"), "spec.sandbox.engine"),
         (json!({"sandbox": {"minPerNode": 0}}), "spec.sandbox.minPerNode"),
+        (json!({"sandbox": {"minPerNode": 513}}), "spec.sandbox.minPerNode"),
         (json!({"sandbox": {"minPerNode": 3, "maxPerNode": 2}}), "minPerNode must not be greater"),
         (json!({"sandbox": {"longestRunSeconds": 0}}), "spec.sandbox.longestRunSeconds"),
         (json!({"sandbox": {"overrides": [{"nodeSelector": {}}]}}), "name at least one label"),

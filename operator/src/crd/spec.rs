@@ -147,9 +147,9 @@ pub struct Sandbox {
     pub reserved_memory: Amount,
     /// Slots of a node at least, however small it is.
     #[serde(default = "default_min")]
-    #[schemars(range(min = 1, max = 10_000))]
+    #[schemars(range(min = 1, max = 512))]
     pub min_per_node: u32,
-    /// Slots of a node at most.
+    /// Slots of a node at most. One worker runs no more than 512, however large its node is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub max_per_node: Option<u32>,
@@ -177,7 +177,7 @@ pub struct Override {
     pub node_selector: BTreeMap<String, String>,
     /// Exactly so many slots; the other numbers do not count then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 10_000))]
+    #[schemars(range(min = 0, max = 512))]
     pub slots: Option<u32>,
     /// CPU of one slot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -199,7 +199,7 @@ pub struct Override {
     pub reserved_memory: Option<Amount>,
     /// Slots at least.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 10_000))]
+    #[schemars(range(min = 1, max = 512))]
     pub min_per_node: Option<u32>,
     /// Slots at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,6 +3,7 @@
 use super::{Findings, Verdict, no, unknown, yes};
 use crate::conditions::reasons;
 use crate::crd::ServiceMonitorMode;
+use crate::sizing::BOXES;
 use crate::survey::Survey;
 use crate::world::TroubleKind;
 
@@ -162,7 +163,7 @@ fn unreachable(said: &str) -> String {
 }
 
 fn sized(findings: &Findings<'_>) -> Verdict {
-    let Survey { unknown: silent, small, .. } = findings.survey;
+    let Survey { unknown: silent, small, large, .. } = findings.survey;
     if findings.nodes_forbidden {
         let message = "nodes cannot be read, so each worker counts its slots itself when it starts; \
                        give the operator get, list and watch on nodes (manifests/rbac.yaml)";
@@ -182,6 +183,14 @@ fn sized(findings: &Findings<'_>) -> Verdict {
     }
     if findings.survey.pods == 0 {
         return unknown("there is no worker yet");
+    }
+    if large.count > 0 {
+        // Nothing is wrong and nothing is to be mended: it is said, lest somebody counts and wonders.
+        let message = format!(
+            "{BOXES} slots, as many as one worker can run, on nodes with room for more: {large}; \
+             smaller nodes, or a greater spec.sandbox.cpuPerSlot, use all of it"
+        );
+        return yes(reasons::WORKER_FULL, message);
     }
     yes(reasons::AS_EXPECTED, "each worker has been told its slots")
 }

@@ -10,7 +10,7 @@ use crate::build::digest;
 use crate::crd::{
     CaSource, EngineChoice, KeyRef, ManagedRedis, Placement, PullPolicy, Resources, UpdateStrategy,
 };
-use crate::sizing::{Count, Policy, Room, slots};
+use crate::sizing::{BOXES, Bound, Count, Policy, Room, slots};
 
 /// Who a cluster is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -121,7 +121,7 @@ impl Policies {
         let has = |(key, value): (&String, &String)| label(key).as_ref() == Some(value);
         match self.overrides.iter().find(|patch| patch.labels.iter().all(has)) {
             Some(Patch { slots: Some(fixed), .. }) => {
-                Count { slots: *fixed, bound: crate::sizing::Bound::Max }
+                Count { slots: (*fixed).min(BOXES), bound: Bound::Max }
             }
             Some(Patch { policy, .. }) => slots(room, policy),
             None => slots(room, &self.base),

@@ -20,6 +20,7 @@ use rustix::time::Timespec;
 
 use super::agent::ARGV0;
 use super::filter::Filters;
+use super::uids::{self, Uids};
 use super::wire::{self, BoxFolder, Failure, MESSAGE_MAX, Reply, Setup};
 use super::work::{self, WorkFs};
 use crate::cgroup::{self, Entry, Group, Tree};
@@ -71,6 +72,9 @@ pub enum SlotError {
     /// In the control group.
     #[error("the slot's control group failed")]
     Cgroup(#[source] cgroup::Error),
+    /// No user id for it.
+    #[error("no user id for the slot")]
+    Uids(#[source] uids::Error),
     /// An input file or standard input.
     #[error("cannot place {path:?} in the box")]
     Input {
@@ -138,7 +142,9 @@ pub(super) struct Agents {
     tree: Tree,
     mounts: Vec<Mount>,
     filters: Filters,
-    first_uid: u32,
+    /// Declared after what lives in it: fields are dropped in order. The slots themselves are in the
+    /// pool, which is dropped before all of this.
+    uids: Uids,
     /// See [`this_program`].
     program: OwnedFd,
 }
@@ -148,9 +154,9 @@ impl Agents {
         tree: Tree,
         mounts: Vec<Mount>,
         filters: Filters,
-        first_uid: u32,
+        uids: Uids,
     ) -> Result<Self, SlotError> {
-        Ok(Self { tree, mounts, filters, first_uid, program: this_program()? })
+        Ok(Self { tree, mounts, filters, uids, program: this_program()? })
     }
 
     pub(super) fn tree(&self) -> &Tree {
@@ -160,7 +166,7 @@ impl Agents {
     /// Starts an agent and asks it for its first box; does not wait for either.
     pub(super) fn start(&self, number: u32) -> Result<Slot<Arming>, SlotError> {
         let group = self.tree.group(&format!("slot-{number}")).map_err(SlotError::Cgroup)?;
-        let uid = self.first_uid + number;
+        let uid = self.uids.of(number).map_err(SlotError::Uids)?;
         let (control, child) = self.spawn()?;
         let base = Base {
             agent: Agent { control, child },

@@ -4,6 +4,8 @@
 //! share one corrupt each other's verdicts. A range is leased by a `flock` on a file, which a dead
 //! owner loses; a file that a dead owner left behind says that its range may still have processes.
 //!
+//! Whoever starts more boxes than a range has ids leases another one.
+//!
 //! Two containers on one machine do not see each other's files. They are given a seed, their pod's
 //! own id, and draw from two million ranges by it.
 
@@ -13,12 +15,16 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, fstat, open};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// User ids in a range: one a slot.
-pub(super) const PER_LEASE: u32 = 64;
+const PER_LEASE: u32 = 64;
+
+/// Slots of an engine: its ranges are then a quarter of what a container tries ([`TRIES`]).
+pub(super) const MOST: u32 = 16 * PER_LEASE;
 
 /// First user id of the first range: far above what distributions, directories and user namespaces
 /// hand out, and below 2^31 for programs that take it for a signed number.
@@ -61,9 +67,38 @@ pub enum Error {
     },
 }
 
+/// The user ids of an engine's slots, until dropped: as many ranges as slots have needed so far.
+#[derive(Debug)]
+pub(super) struct Uids {
+    run_dir: PathBuf,
+    seed: Option<String>,
+    leases: Mutex<Vec<Lease>>,
+}
+
+impl Uids {
+    /// With the first range, so that an engine that can have none is not made.
+    pub(super) fn take(run_dir: PathBuf, seed: Option<String>) -> Result<Self, Error> {
+        let first = Lease::take(&run_dir, seed.as_deref())?;
+        Ok(Self { run_dir, seed, leases: Mutex::new(vec![first]) })
+    }
+
+    /// The id of a slot.
+    pub(super) fn of(&self, slot: u32) -> Result<u32, Error> {
+        let (range, within) = (slot / PER_LEASE, slot % PER_LEASE);
+        // Nothing panics while it is held.
+        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match leases.get(range as usize) {
+                Some(lease) => return Ok(lease.first() + within),
+                None => leases.push(Lease::take(&self.run_dir, self.seed.as_deref())?),
+            }
+        }
+    }
+}
+
 /// A range, until dropped.
 #[derive(Debug)]
-pub(super) struct Lease {
+struct Lease {
     number: u32,
     path: PathBuf,
     /// Held for its lock.
@@ -73,7 +108,7 @@ pub(super) struct Lease {
 impl Lease {
     /// Takes the first free range, from the one that `seed` draws if there is one, and ends what a dead
     /// owner left running in it.
-    pub(super) fn take(run_dir: &Path, seed: Option<&str>) -> Result<Self, Error> {
+    fn take(run_dir: &Path, seed: Option<&str>) -> Result<Self, Error> {
         let dir = run_dir.join("uids");
         fs::create_dir_all(&dir).map_err(step("make", &dir))?;
         let numbers = match seed {
@@ -93,7 +128,7 @@ impl Lease {
         Err(Error::Exhausted { dir })
     }
 
-    pub(super) fn first(&self) -> u32 {
+    fn first(&self) -> u32 {
         FIRST + self.number * PER_LEASE
     }
 
@@ -165,6 +200,26 @@ mod tests {
         assert_eq!(take().first(), FIRST);
         drop(b);
         assert_eq!(fs::read_dir(dir.path().join("uids")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn whoever_has_more_boxes_than_a_range_has_ids_takes_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let seed = Some("pod".to_owned());
+        let many = Uids::take(dir.path().to_owned(), seed.clone()).unwrap();
+        let ranges = || fs::read_dir(dir.path().join("uids")).unwrap().count();
+        assert_eq!((many.of(63).unwrap(), ranges()), (many.of(0).unwrap() + 63, 1));
+        let other = Uids::take(dir.path().to_owned(), seed).unwrap();
+        // The last first: the ranges between are taken, too, and each slot has one id for good.
+        let last = many.of(MOST - 1).unwrap();
+        let mut all: Vec<u32> = (0..MOST).map(|slot| many.of(slot).unwrap()).collect();
+        all.extend((0..PER_LEASE).map(|slot| other.of(slot).unwrap()));
+        assert_eq!((all[MOST as usize - 1], ranges()), (last, 17));
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), (MOST + PER_LEASE) as usize, "no id is there twice");
+        drop(many);
+        assert_eq!(ranges(), 1);
     }
 
     #[test]

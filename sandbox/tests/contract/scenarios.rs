@@ -57,6 +57,7 @@ pub(crate) static ALL: &[Scenario] = &[
     scenario("p_compile_and_run", "plain", compile::compile_and_run),
     scenario("p_compile_keeps_files_only", "plain", compile::keeps_files_only),
     scenario("p_exact_bytes", "plain", streams::exact_bytes),
+    scenario("p_ids_of_many_boxes", "plain", boxes::ids_of_many_boxes),
     scenario("p_large_stdin", "plain", streams::large_stdin),
     scenario("p_pipes_both_ways", "plain", streams::pipes_both_ways),
     scenario("p_refused_jobs", "plain", control::refused_jobs),

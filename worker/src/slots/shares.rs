@@ -3,7 +3,7 @@
 
 use sandbox::Bytes;
 
-use super::{Allocatable, Error, MOST, Quantity, cut};
+use super::{Allocatable, BOXES, Error, MOST, Quantity, cut};
 
 /// What a slot takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +91,7 @@ impl Shares {
         let fits = by_cpu.min(by_memory.unwrap_or(u64::MAX));
         let fits = usize::try_from(fits).unwrap_or(usize::MAX);
         let min = self.min.max(1);
-        fits.clamp(min, self.max.unwrap_or(MOST).max(min))
+        fits.clamp(min, self.max.unwrap_or(MOST).max(min)).min(BOXES)
     }
 }
 

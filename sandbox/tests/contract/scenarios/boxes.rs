@@ -1,14 +1,18 @@
 //! Two boxes at once, and two runs behind each other.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, pipe};
 use std::sync::Arc;
 use std::thread;
 
 use libtest_mimic::Failed;
-use sandbox::{Artefact, Contents, InputFile, Job, Stdin, Stdout, Termination};
+use sandbox::{
+    Artefact, Cancel, Contents, Engine, InputFile, Job, NativeSandbox, Sandbox as _, Stdin, Stdout,
+    Termination, native,
+};
 
 use super::ensure;
-use crate::rig::Rig;
+use crate::rig::{Rig, chain};
 
 /// How many boxes the suite uses at once; the rig has warmed up as many.
 pub(crate) const AT_ONCE: usize = 4;
@@ -33,6 +37,36 @@ pub(super) fn boxes_at_once(rig: &Rig) -> Result<(), Failed> {
         callers.into_iter().map(thread::ScopedJoinHandle::join).collect()
     });
     results.into_iter().try_for_each(|r| r.map_err(|_| "a calling thread panicked")?)
+}
+
+/// Boxes that are more than one range has user ids, all of them busy at once.
+const MANY: usize = 70;
+
+/// Each of very many boxes has a user id that no other has. isolate has its own ids, by its
+/// configuration.
+pub(super) fn ids_of_many_boxes(rig: &Rig) -> Result<(), Failed> {
+    if rig.engine() != Engine::Native {
+        return Ok(());
+    }
+    let boxes = u32::try_from(MANY).unwrap_or(u32::MAX);
+    let config = native::Config { boxes, ..native::Config::default() };
+    let sandbox = NativeSandbox::new(config).map_err(|error| chain(&error))?;
+    sandbox.warm_up(MANY).map_err(|error| chain(&error))?;
+    let whoami = || -> Result<Vec<u8>, Failed> {
+        let argv = ["/bin/sh", "-c", "sleep 1; id -u"].map(str::to_owned).to_vec();
+        let job = Job::new(argv);
+        let outcome = sandbox.run(job, &Cancel::new()?).map_err(|error| chain(&error))?;
+        let well = outcome.termination == Termination::Exited(0);
+        ensure(well, || format!("it ended with {:?}", outcome.termination))?;
+        Ok(outcome.stdout.bytes)
+    };
+    let results: Vec<_> = thread::scope(|scope| {
+        let callers: Vec<_> = (0..MANY).map(|_| scope.spawn(whoami)).collect();
+        callers.into_iter().map(thread::ScopedJoinHandle::join).collect()
+    });
+    let ids = results.into_iter().map(|r| r.map_err(|_| "a calling thread panicked")?);
+    let ids: BTreeSet<Vec<u8>> = ids.collect::<Result<_, Failed>>()?;
+    ensure(ids.len() == MANY, || format!("{} ids for {MANY} boxes", ids.len()))
 }
 
 /// One box listens wherever it may, another one looks for it.
