@@ -1,4 +1,5 @@
-//! Asks a worker that runs and is not ready what is wrong: its `/readyz` says so.
+//! Asks a worker how it is: its `/readyz` says what is wrong, and which engine it uses. No right and
+//! no token is needed for it, and no answer is needed for anything.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -14,6 +15,8 @@ const PORT: u16 = 9464;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// An answer is a few lines.
 const MOST: u64 = 16 << 10;
+/// A version is as `0.1.0-rc.1+abc`.
+const VERSION: usize = 40;
 
 /// What a worker says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -22,6 +25,10 @@ pub(crate) struct Word {
     #[serde(default)]
     pub(crate) reason: Option<String>,
     queue: QueueWord,
+    #[serde(default)]
+    engine: Option<String>,
+    #[serde(default)]
+    version: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -30,6 +37,20 @@ struct QueueWord {
 }
 
 impl Word {
+    /// The engine that it uses, and its version. Whatever else it says is not believed: it would
+    /// stand in a status.
+    pub(crate) fn manner(&self) -> Option<(&'static str, &str)> {
+        let engine = match self.engine.as_deref()? {
+            "native" => "native",
+            "isolate" => "isolate",
+            _ => return None,
+        };
+        let version = self.version.as_deref()?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+');
+        let fits = (1..=VERSION).contains(&version.len()) && version.chars().all(plain);
+        fits.then_some((engine, version))
+    }
+
     /// Why the queue is out of reach, if it is.
     pub(crate) fn queue_trouble(&self) -> Option<&str> {
         let reason = self.reason.as_deref().unwrap_or("the queue does not answer");
@@ -59,8 +80,18 @@ fn read(answer: &[u8]) -> Option<Word> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// What a worker that is well says.
+    pub(crate) fn word(engine: &str, version: &str) -> Word {
+        Word {
+            reason: None,
+            queue: QueueWord { reachable: true },
+            engine: Some(engine.to_owned()),
+            version: Some(version.to_owned()),
+        }
+    }
 
     #[test]
     fn what_a_worker_says() {
@@ -74,6 +105,22 @@ mod tests {
         for odd in ["", "HTTP/1.0 200 OK\r\n\r\n", "HTTP/1.0 200 OK\r\n\r\n[]"] {
             assert_eq!(read(odd.as_bytes()), None);
         }
+    }
+
+    #[test]
+    fn the_engine_and_the_version_and_nothing_else() {
+        let well = br#"HTTP/1.0 200 OK
+
+{"ready":true,"engine":"native","version":"0.1.0","queue":{"reachable":true}}"#;
+        let well = String::from_utf8_lossy(well).replace('\n', "\r\n");
+        assert_eq!(read(well.as_bytes()).unwrap().manner(), Some(("native", "0.1.0")));
+        for (engine, version) in
+            [("stub", "0.1.0"), ("native", ""), ("native", "0.1 <b>"), ("native", &*"9".repeat(41))]
+        {
+            assert_eq!(word(engine, version).manner(), None, "{engine} {version}");
+        }
+        let older = Word { version: None, ..word("native", "") };
+        assert_eq!(older.manner(), None, "a worker that does not tell its version");
     }
 
     #[tokio::test]

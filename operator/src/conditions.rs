@@ -77,6 +77,8 @@ pub mod reasons {
     pub const IMAGE_PULL: &str = "ImagePullFailed";
     /// A secret or ConfigMap that pods need is missing.
     pub const CONFIG_MISSING: &str = "ConfigMissing";
+    /// A worker's node has no room for it.
+    pub const UNSCHEDULABLE: &str = "WorkerUnschedulable";
     /// Workers refuse their settings.
     pub const MISCONFIGURED: &str = "WorkerMisconfigured";
     /// Workers end with an error.
@@ -89,6 +91,16 @@ pub mod reasons {
     pub const QUEUE_UNREACHABLE: &str = "QueueUnreachable";
     /// They do.
     pub const QUEUE_REACHED: &str = "QueueReached";
+    /// The managed Redis waits for its volume or a node.
+    pub const REDIS_PENDING: &str = "RedisPending";
+    /// Its image cannot be pulled.
+    pub const REDIS_IMAGE: &str = "RedisImagePullFailed";
+    /// It ends with an error.
+    pub const REDIS_CRASHING: &str = "RedisCrashing";
+    /// It does not answer, and its pod does not tell why.
+    pub const REDIS_NOT_READY: &str = "RedisNotReady";
+    /// No replica of the HTTP service answers.
+    pub const API_NOT_READY: &str = "ApiNotReady";
     /// The ConfigMap of languages is missing or wrong.
     pub const LANGUAGES_INVALID: &str = "LanguagesInvalid";
     /// A node does not say what it has.

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::apply::Refused;
 use crate::ask::Word;
 use crate::build::{Kind, MANAGER};
+use crate::greet::Acquaintance;
 use crate::metrics::Metrics;
 use crate::progress::Progress;
 use crate::work::Work;
@@ -26,6 +27,8 @@ pub(crate) struct Context {
     pub(crate) client: Client,
     pub(crate) world: World,
     pub(crate) work: Work,
+    /// Clusters that may have workers who were never asked who they are.
+    pub(crate) greetings: Work,
     pub(crate) metrics: Metrics,
     /// One for all, or repeats would not be counted together.
     pub(crate) recorder: Recorder,
@@ -49,6 +52,10 @@ pub(crate) struct Memo {
     pub(crate) word: Option<(Instant, Option<Word>)>,
     /// The slots that an event told.
     pub(crate) told: Option<u32>,
+    /// What workers said of themselves.
+    pub(crate) acquaintance: Acquaintance,
+    /// Since when its Redis, or its HTTP service, has not been ready.
+    pub(crate) down: HashMap<Kind, Instant>,
 }
 
 impl Context {
@@ -59,6 +66,7 @@ impl Context {
             client,
             world: World::default(),
             work: Work::default(),
+            greetings: Work::default(),
             metrics,
             files: Files::default(),
             patches: Semaphore::new(PATCHES),
@@ -80,6 +88,7 @@ impl Context {
     pub(crate) fn forget(&self, key: &Key) {
         self.memos().remove(key);
         self.work.forget(key);
+        self.greetings.forget(key);
         self.metrics.forget(key);
     }
 }

@@ -14,6 +14,7 @@ mod context;
 pub mod crd;
 mod deletion;
 pub mod dereference;
+pub mod greet;
 pub mod lease;
 pub mod log;
 pub mod metrics;

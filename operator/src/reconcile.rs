@@ -1,5 +1,6 @@
 //! One look at one cluster: dereference → validate → build → apply → annotate → report.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -10,17 +11,18 @@ use crate::annotate::annotate;
 use crate::api::{self, chain};
 use crate::apply::apply;
 use crate::ask::ask;
-use crate::build::{Kind, build, daemon_set_name};
+use crate::build::{Kind, api_name, build, daemon_set_name, redis_name};
 use crate::context::Context;
 use crate::deletion;
 use crate::dereference::dereference;
+use crate::greet;
 use crate::progress::Mark;
 use crate::report::report;
-use crate::status::{Findings, Rollout};
+use crate::status::{Findings, Redis, Rollout, Service};
 use crate::survey::{Survey, survey};
 use crate::validate::{Complaint, Fleet, validate};
 use crate::work::Ended;
-use crate::world::{Key, Seen};
+use crate::world::{Key, Refusal, Seen, Sight};
 
 /// So long a worker may take to become ready before it is asked what it lacks.
 const ASK_FIRST: Duration = Duration::from_secs(5);
@@ -28,6 +30,8 @@ const ASK_FIRST: Duration = Duration::from_secs(5);
 const ASK_AGAIN: Duration = Duration::from_secs(15);
 /// Workers that are asked at a time: they all have the same queue.
 const ASKED: usize = 2;
+/// So long Redis and the HTTP service may take to start: a volume is made, an image pulled.
+const STARTS: Duration = Duration::from_secs(30);
 /// In any case a cluster is looked at so often. It costs no call, but mends what a lost event left.
 const ANYWAY: Duration = Duration::from_secs(300);
 
@@ -127,35 +131,101 @@ async fn finish(
     let key = &seen.key;
     let queue_trouble = queue_trouble(context, key, &survey).await;
     // What has just been written is seen again: the annotations, and the status of before.
-    let (seen, survey, rollout, refusal, nodes_forbidden, service_monitors) = {
-        let mut sight = context.world.sight();
-        let Some(seen) = sight.cluster(key) else { return Ok(None) };
-        let live = sight.live(key, Kind::DaemonSet, &daemon_set_name(&key.name));
-        let rollout = live.map(|live| Rollout::of(&live.value));
-        let survey = crate::survey::survey(&seen, fleet.as_ref(), &sight);
-        if rollout.is_some_and(|rollout| rollout.is_observed() && survey.pods >= rollout.desired) {
-            sight.drop_refusal(key);
-        }
-        let refusal = sight.refusal(key).cloned();
-        (seen, survey, rollout, refusal, sight.nodes_forbidden, sight.service_monitors)
-    };
-    let (stalled, turn) = stalled(context, &seen, rollout, survey.not_ready);
-    let unwell = !survey.unwell.is_empty();
+    let Some(after) = after(context, key, fleet.as_ref()) else { return Ok(None) };
+    let After { seen, survey, rollout, refusal, redis, service, .. } = &after;
+    let (redis_late, redis_turn) =
+        late(context, key, Kind::StatefulSet, redis.as_ref().is_some_and(|redis| !redis.ready));
+    let (service_late, service_turn) = late(
+        context,
+        key,
+        Kind::Deployment,
+        service.is_some_and(|service| service.ready == 0 && service.wanted > 0),
+    );
+    if survey.ready > 0 {
+        context.greetings.add(key, greet::SOON);
+    }
+    let (stalled, turn) = stalled(context, seen, *rollout, survey.not_ready);
     let findings = Findings {
-        seen: &seen,
+        seen,
         invalid,
         complaints,
-        survey: &survey,
-        rollout,
-        refusal,
-        nodes_forbidden,
-        service_monitors,
+        survey,
+        rollout: *rollout,
+        refusal: refusal.clone(),
+        nodes_forbidden: after.nodes_forbidden,
+        service_monitors: after.service_monitors,
         stalled,
         queue_trouble,
+        redis: redis.clone().map(|redis| Redis { late: redis_late, ..redis }),
+        service: service.map(|service| Service { late: service_late, ..service }),
+        manner: context.memo(key, |memo| memo.acquaintance.manner()),
     };
     let more = report(context, &findings).await?;
-    let asks = unwell.then_some(ASK_FIRST);
-    Ok([more, turn, asks, Some(ANYWAY)].into_iter().flatten().min())
+    let asks = (!survey.unwell.is_empty()).then_some(ASK_FIRST);
+    let turns = [more, turn, asks, redis_turn, service_turn, Some(ANYWAY)];
+    Ok(turns.into_iter().flatten().min())
+}
+
+/// What is there once everything has been written.
+struct After {
+    seen: Arc<Seen>,
+    survey: Survey,
+    rollout: Option<Rollout>,
+    refusal: Option<Refusal>,
+    redis: Option<Redis>,
+    service: Option<Service>,
+    nodes_forbidden: bool,
+    service_monitors: bool,
+}
+
+/// Looks; `None` when the cluster has gone meanwhile.
+fn after(context: &Context, key: &Key, fleet: Option<&Fleet>) -> Option<After> {
+    let mut sight = context.world.sight();
+    let seen = sight.cluster(key)?;
+    let live = sight.live(key, Kind::DaemonSet, &daemon_set_name(&key.name));
+    let rollout = live.map(|live| Rollout::of(&live.value));
+    let survey = survey(&seen, fleet, &sight);
+    if rollout.is_some_and(|rollout| rollout.is_observed() && survey.pods >= rollout.desired) {
+        sight.drop_refusal(key);
+    }
+    Some(After {
+        rollout,
+        survey,
+        refusal: sight.refusal(key).cloned(),
+        redis: redis(&seen, &sight),
+        service: service(&seen, &sight),
+        nodes_forbidden: sight.nodes_forbidden,
+        service_monitors: sight.service_monitors,
+        seen,
+    })
+}
+
+/// The managed Redis, if there is to be one.
+fn redis(seen: &Seen, sight: &Sight) -> Option<Redis> {
+    seen.spec.as_ref().ok()?.queue.managed.as_ref()?;
+    let live = sight.live(&seen.key, Kind::StatefulSet, &redis_name(&seen.key.name));
+    let ready = live.is_some_and(|live| live.value["status"]["readyReplicas"].as_u64() >= Some(1));
+    let trouble = sight.redis(&seen.key).and_then(|pod| pod.trouble.clone());
+    Some(Redis { ready, late: false, trouble })
+}
+
+/// The HTTP service, if there is to be one.
+fn service(seen: &Seen, sight: &Sight) -> Option<Service> {
+    let wanted = seen.spec.as_ref().ok()?.api.as_ref()?.replicas;
+    let live = sight.live(&seen.key, Kind::Deployment, &api_name(&seen.key.name));
+    let ready = live.and_then(|live| live.value["status"]["readyReplicas"].as_u64()).unwrap_or(0);
+    Some(Service { ready: u32::try_from(ready).unwrap_or(u32::MAX), wanted, late: false })
+}
+
+/// Whether a part has been away for longer than a start takes, and when it will have been.
+fn late(context: &Context, key: &Key, part: Kind, away: bool) -> (bool, Option<Duration>) {
+    if !away {
+        context.memo(key, |memo| memo.down.remove(&part));
+        return (false, None);
+    }
+    let since = context.memo(key, |memo| *memo.down.entry(part).or_insert_with(Instant::now));
+    let rest = STARTS.checked_sub(since.elapsed()).filter(|rest| !rest.is_zero());
+    (rest.is_none(), rest)
 }
 
 /// Whether a change has stood still for too long, and when it will have.

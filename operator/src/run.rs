@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::lease::{Elector, Held, Lost, Settings};
 use crate::metrics::Metrics;
 use crate::serve::{Board, serve};
-use crate::{client, reconcile, watch};
+use crate::{client, greet, reconcile, watch};
 
 /// How long looks that are under way may take at the end; each of their calls has a deadline.
 const FAREWELL: Duration = Duration::from_secs(20);
@@ -120,6 +120,10 @@ async fn lead(
                     let context = Arc::clone(context);
                     workers.spawn(async move { reconcile::work(&context).await });
                 }
+                for _ in 0..greet::GREETERS {
+                    let context = Arc::clone(context);
+                    workers.spawn(async move { greet::work(&context).await });
+                }
             }
             lost = elector.keep() => return Err(Error::Lost(lost)),
             () = &mut stop => break,
@@ -129,6 +133,7 @@ async fn lead(
     }
     info!("told to stop");
     context.work.close();
+    context.greetings.close();
     let all = async { while workers.join_next().await.is_some() {} };
     tokio::select! {
         lost = elector.keep() => Err(Error::Lost(lost)),

@@ -12,9 +12,10 @@ use crate::crd::{
     ClassSlots, EngineChoice, JudgeClusterSpec, JudgeClusterStatus, Nodes, ServiceMonitorMode,
     Slots,
 };
+use crate::greet::Manner;
 use crate::survey::Survey;
 use crate::validate::Complaint;
-use crate::world::{Refusal, Seen};
+use crate::world::{RedisTrouble, Refusal, Seen};
 
 /// What was found out about a cluster.
 #[derive(Debug, Clone)]
@@ -39,6 +40,34 @@ pub struct Findings<'a> {
     pub stalled: bool,
     /// What a worker that is not ready said of the queue.
     pub queue_trouble: Option<String>,
+    /// The managed Redis, where there is to be one.
+    pub redis: Option<Redis>,
+    /// The HTTP service, where there is to be one.
+    pub service: Option<Service>,
+    /// What workers that are ready say of themselves.
+    pub manner: Option<Manner>,
+}
+
+/// How the managed Redis is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redis {
+    /// It answers.
+    pub ready: bool,
+    /// It has not for longer than a start takes.
+    pub late: bool,
+    /// Why, if its pod tells.
+    pub trouble: Option<RedisTrouble>,
+}
+
+/// How the HTTP service is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Service {
+    /// Replicas that answer.
+    pub ready: u32,
+    /// Replicas there should be.
+    pub wanted: u32,
+    /// None has answered for longer than a start takes.
+    pub late: bool,
 }
 
 /// How a DaemonSet's controller sees it.
@@ -114,7 +143,6 @@ fn unknown(message: impl Into<String>) -> Verdict {
 #[must_use]
 pub fn status(findings: &Findings<'_>, now: Timestamp) -> JudgeClusterStatus {
     let Findings { seen, survey, rollout, .. } = findings;
-    let spec = seen.spec.as_ref().ok();
     let verdicts = conditions::all(findings);
     let (state, reason) = summary(findings, &verdicts);
     let old = seen.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
@@ -122,13 +150,14 @@ pub fn status(findings: &Findings<'_>, now: Timestamp) -> JudgeClusterStatus {
     let conditions =
         conditions.map(|(name, verdict)| condition(name, verdict, seen.generation, old, now));
     let rollout = rollout.unwrap_or_default();
+    let Manner { engine, version } = manner(findings);
     JudgeClusterStatus {
         observed_generation: seen.generation,
         state: state.to_owned(),
         reason: reason.to_owned(),
         ready: format!("{}/{}", rollout.ready, rollout.desired),
-        engine: engine(spec).to_owned(),
-        version: spec.map(|spec| version(&spec.image)).unwrap_or_default(),
+        engine,
+        version,
         nodes: Nodes {
             desired: rollout.desired,
             ready: rollout.ready,
@@ -207,6 +236,25 @@ fn summary(findings: &Findings<'_>, verdicts: &[Verdict; 9]) -> (&'static str, &
         return ("Running", monitoring.reason);
     }
     ("Running", available.reason)
+}
+
+/// What the workers say of themselves. While none has said anything: what was said of the same spec
+/// before, or else what was asked for.
+fn manner(findings: &Findings<'_>) -> Manner {
+    if let Some(manner) = &findings.manner {
+        return manner.clone();
+    }
+    let seen = findings.seen;
+    let spec = seen.spec.as_ref().ok();
+    match &seen.status {
+        Some(old) if old.observed_generation == seen.generation && !old.engine.is_empty() => {
+            Manner { engine: old.engine.clone(), version: old.version.clone() }
+        }
+        _ => Manner {
+            engine: engine(spec).to_owned(),
+            version: spec.map(|spec| version(&spec.image)).unwrap_or_default(),
+        },
+    }
 }
 
 fn engine(spec: Option<&JudgeClusterSpec>) -> &'static str {

@@ -4,6 +4,7 @@
 mod clusters;
 mod kinds;
 mod monitors;
+mod redis;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -45,6 +46,7 @@ pub(crate) fn start(
     for scope in &scopes {
         tasks.spawn(clusters::clusters(Arc::clone(context), scope.clone(), missing.one_more()));
         tasks.spawn(kinds::pods(Arc::clone(context), scope.clone(), missing.one_more()));
+        tasks.spawn(redis::redis(Arc::clone(context), scope.clone(), missing.one_more()));
         tasks.spawn(kinds::refusals(Arc::clone(context), scope.clone(), missing.one_more()));
         tasks.spawn(kinds::config_maps(Arc::clone(context), scope.clone(), missing.one_more()));
         for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::ServiceMonitor) {

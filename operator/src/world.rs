@@ -12,7 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use cluster::{Age, Seen};
 pub use node::{NodeView, SlimNode};
 pub use owned::{Live, covers};
-pub use pod::{Phase, PodView, SlimPod, Trouble, TroubleKind};
+pub use pod::{
+    Phase, PodView, RedisTrouble, RedisTroubleKind, RedisView, SlimPod, Trouble, TroubleKind,
+};
 
 use crate::build::Kind;
 
@@ -54,6 +56,8 @@ pub struct Sight {
     pods: HashMap<Key, BTreeMap<Box<str>, PodView>>,
     by_node: HashMap<Arc<str>, BTreeSet<Key>>,
     owned: HashMap<Key, BTreeMap<(Kind, String), Live>>,
+    /// Pods of managed Redis, one a cluster.
+    redis: HashMap<Key, RedisView>,
     refusals: HashMap<Key, Refusal>,
     /// Resource versions of ConfigMaps that specs name, as far as they are known.
     config_maps: HashMap<Key, String>,
@@ -284,6 +288,41 @@ impl Sight {
             self.drop_live(key, kind, name);
         }
         gone.into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// The pod of a cluster's managed Redis.
+    #[must_use]
+    pub fn redis(&self, key: &Key) -> Option<&RedisView> {
+        self.redis.get(key)
+    }
+
+    /// Puts one. Returns whether it is news.
+    pub fn put_redis(&mut self, key: &Key, view: RedisView) -> bool {
+        match self.redis.get(key) {
+            Some(old) if old.uid == view.uid && !fresh(view.version, old.version) => false,
+            old => {
+                let news = old.is_none_or(|old| !old.is_alike(&view));
+                self.redis.insert(key.clone(), view);
+                news
+            }
+        }
+    }
+
+    /// Removes one, unless another has come in its place.
+    pub fn drop_redis(&mut self, key: &Key, uid: &str) {
+        if self.redis.get(key).is_some_and(|there| *there.uid == *uid) {
+            self.redis.remove(key);
+        }
+    }
+
+    /// Keeps those that are in a complete list. Returns the clusters whose is gone.
+    pub fn retain_redis(&mut self, scope: Option<&str>, listed: &HashSet<Key>) -> Vec<Key> {
+        let ours = self.redis.keys().filter(|key| key.is_in(scope));
+        let gone: Vec<Key> = ours.filter(|key| !listed.contains(*key)).cloned().collect();
+        for key in &gone {
+            self.redis.remove(key);
+        }
+        gone
     }
 
     /// The last refusal of a cluster's pods.

@@ -17,6 +17,9 @@ use crate::metrics::Metrics;
 /// How long a scrape waits for the queue's numbers; without an answer the ones before stay.
 const SNAPSHOT: Duration = Duration::from_secs(1);
 
+/// What runs here: the operator asks, and shows it.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// What the probes look at.
 #[derive(Debug)]
 pub(crate) struct Board {
@@ -40,6 +43,7 @@ struct Ready<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     phase: &'static str,
+    version: &'a str,
     engine: &'a str,
     self_check: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,6 +121,7 @@ impl Board {
                 ready: false,
                 reason,
                 phase,
+                version: VERSION,
                 engine,
                 self_check,
                 slots: None,
@@ -134,6 +139,7 @@ impl Board {
             ready: reason.is_none(),
             reason,
             phase: stage.as_str(),
+            version: VERSION,
             engine,
             self_check,
             slots: Some(ReadySlots {

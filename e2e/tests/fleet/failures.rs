@@ -6,20 +6,47 @@ use e2e::kubectl;
 use e2e::scene::{Scene, condition};
 use e2e::wait::{secs, until};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, ResourceQuota};
-use kube::api::{Patch, PatchParams, PostParams};
+use k8s_openapi::api::events::v1::Event;
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::install::ready;
 
-/// Waits for a condition whose message has these words, and hands it out.
-async fn complains(scene: &Scene, name: &str, kind: &str, status: &str, words: &[&str]) -> Value {
-    until(secs(60), &format!("{kind}={status} of {name} says {words:?}"), async || {
+/// Waits for a condition whose message has these words, and hands it out. What degrades a cluster is
+/// an event, too, and one only, however often it is seen.
+pub(crate) async fn complains(
+    scene: &Scene,
+    name: &str,
+    kind: &str,
+    status: &str,
+    words: &[&str],
+) -> Value {
+    let found = until(secs(60), &format!("{kind}={status} of {name} says {words:?}"), async || {
         let seen = condition(&scene.status(name).await?, kind);
         let message = seen["message"].as_str().unwrap_or("");
         let says = words.iter().all(|word| message.contains(word));
         if seen["status"] == status && says { Ok(seen) } else { Err(seen.to_string()) }
     })
-    .await
+    .await;
+    if (kind, status) == ("Degraded", "True") {
+        told(scene, name, found["reason"].as_str().unwrap()).await;
+    }
+    found
+}
+
+/// Waits for the event of that reason, and sees that there is one.
+async fn told(scene: &Scene, name: &str, reason: &str) {
+    until(secs(10), &format!("{reason} of {name} is one event"), async || {
+        let events = scene.api::<Event>().list(&ListParams::default()).await;
+        let events = events.map_err(|error| error.to_string())?.items;
+        let about = events.iter().filter(|event| {
+            event.reason.as_deref() == Some(reason)
+                && event.regarding.as_ref().is_some_and(|of| of.name.as_deref() == Some(name))
+        });
+        let types: Vec<_> = about.filter_map(|event| event.type_.as_deref()).collect();
+        if types == ["Warning"] { Ok(()) } else { Err(format!("{types:?}")) }
+    })
+    .await;
 }
 
 pub(crate) async fn pod_security(scene: Arc<Scene>) {
@@ -51,14 +78,22 @@ pub(crate) async fn quota(scene: Arc<Scene>) {
     scene.api::<ResourceQuota>().create(&PostParams::default(), &quota).await.unwrap();
     scene.nodes("n", 2, "2").await.unwrap();
     scene.judge("quota", &json!({})).await.unwrap();
-    complains(&scene, "quota", "Degraded", "True", &["quota"]).await;
+    let told = complains(&scene, "quota", "Degraded", "True", &["quota"]).await;
+    assert_eq!(told["reason"], "QuotaExceeded");
+    // The one that fits works, and says so.
+    scene.condition("quota", "Available", "True", "").await;
 }
 
 /// Sets the state of a worker's only container, as a kubelet would.
 async fn set_state(scene: &Scene, state: &Value) {
     let worker = scene.workers().await.unwrap().remove(0);
-    let name = worker.metadata.name.unwrap();
-    let container = worker.spec.unwrap().containers.remove(0);
+    set_state_of(scene, worker, state).await;
+}
+
+/// The same of that pod.
+pub(crate) async fn set_state_of(scene: &Scene, pod: Pod, state: &Value) {
+    let name = pod.metadata.name.unwrap();
+    let container = pod.spec.unwrap().containers.remove(0);
     let statuses = json!([{
         "name": container.name, "image": container.image, "imageID": "", "ready": false,
         "restartCount": 3, "state": state["state"], "lastState": state["lastState"],
@@ -71,6 +106,13 @@ async fn set_state(scene: &Scene, state: &Value) {
     scene.api::<Pod>().patch_status(&name, &PatchParams::default(), &patch).await.unwrap();
 }
 
+/// A container that ends with this code again and again, and says this last.
+pub(crate) fn ended(code: i32, why: &str) -> Value {
+    let last = json!({"terminated": {"exitCode": code, "reason": "Error", "message": why}});
+    let waiting = json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}});
+    json!({"state": waiting, "lastState": last})
+}
+
 pub(crate) async fn image(scene: Arc<Scene>) {
     scene.node("a", "2", "64Gi").await.unwrap();
     scene.judge("image", &json!({})).await.unwrap();
@@ -78,7 +120,8 @@ pub(crate) async fn image(scene: Arc<Scene>) {
     let why = "Back-off pulling image \"evalx.example/worker:1\"";
     let waiting = json!({"waiting": {"reason": "ImagePullBackOff", "message": why}});
     set_state(&scene, &json!({"state": waiting, "lastState": {}})).await;
-    complains(&scene, "image", "Degraded", "True", &["evalx.example/worker:1"]).await;
+    let told = complains(&scene, "image", "Degraded", "True", &["evalx.example/worker:1"]).await;
+    assert_eq!(told["reason"], "ImagePullFailed");
 }
 
 pub(crate) async fn sandbox_and_queue(scene: Arc<Scene>) {
@@ -87,16 +130,66 @@ pub(crate) async fn sandbox_and_queue(scene: Arc<Scene>) {
     ready(&scene, "sandbox", "1/1").await;
     let why = "no control group can be made: cgroup v2 is mounted read-only";
     // The codes with which a worker ends: its sandbox (4), its queue (3).
-    let ended = |code: i32, why: &str| {
-        let last = json!({"terminated": {"exitCode": code, "reason": "Error", "message": why}});
-        let waiting = json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}});
-        json!({"state": waiting, "lastState": last})
-    };
     set_state(&scene, &ended(4, why)).await;
     complains(&scene, "sandbox", "SandboxReady", "False", &["cgroup v2 is mounted read-only"])
         .await;
+    let told = complains(&scene, "sandbox", "Degraded", "True", &["evalx doctor"]).await;
+    assert_eq!(told["reason"], "SelfCheckFailed");
     set_state(&scene, &ended(3, "no answer from redis.example:6379")).await;
     complains(&scene, "sandbox", "QueueReady", "False", &["redis.example:6379"]).await;
+}
+
+pub(crate) async fn stalled(scene: Arc<Scene>) {
+    scene.nodes("n", 2, "2").await.unwrap();
+    let soon = json!({"updateStrategy": {"stalledAfterSeconds": 3}});
+    scene.judge("stalled", &soon).await.unwrap();
+    ready(&scene, "stalled", "2/2").await;
+    // No node has room for that, so the first new pod waits, and the second old one with it.
+    let large = json!({"resources": {"requests": {"cpu": "64"}}});
+    scene.change("stalled", &large).await.unwrap();
+    let told = complains(&scene, "stalled", "Progressing", "False", &["1 of 2 workers"]).await;
+    assert_eq!(told["reason"], "RolloutStalled");
+    // And why.
+    let words = ["spec.resources.requests", "Insufficient cpu"];
+    let told = complains(&scene, "stalled", "Degraded", "True", &words).await;
+    assert_eq!(told["reason"], "WorkerUnschedulable");
+    scene.condition("stalled", "Available", "True", "").await;
+    scene.change("stalled", &json!({"resources": {"requests": {"cpu": "100m"}}})).await.unwrap();
+    ready(&scene, "stalled", "2/2").await;
+    scene.condition("stalled", "Degraded", "False", "").await;
+    scene.condition("stalled", "Progressing", "False", "RolledOut").await;
+}
+
+pub(crate) async fn secret(scene: Arc<Scene>) {
+    let node = scene.node("a", "2", "64Gi").await.unwrap();
+    let absent = json!({"name": "absent", "key": "url"});
+    scene.judge("secret", &json!({"queue": {"url": null, "urlSecretRef": absent}})).await.unwrap();
+    ready(&scene, "secret", "1/1").await;
+    let why = "secret \"absent\" not found";
+    let waiting = json!({"waiting": {"reason": "CreateContainerConfigError", "message": why}});
+    set_state(&scene, &json!({"state": waiting, "lastState": {}})).await;
+    let field = "spec.queue.urlSecretRef";
+    let told = complains(&scene, "secret", "Degraded", "True", &[field, "absent"]).await;
+    assert_eq!(told["reason"], "ConfigMissing");
+    complains(&scene, "secret", "QueueReady", "False", &[field]).await;
+    // It still has its slots: they are the node's, not the queue's.
+    scene.slots_are(&[(&node, 2)]).await;
+}
+
+pub(crate) async fn service(scene: Arc<Scene>) {
+    scene.node("a", "2", "64Gi").await.unwrap();
+    let tokens = json!({"name": "absent", "key": "tokens"});
+    // Room for a worker, and for no replica.
+    let quota = json!({"metadata": {"name": "one"}, "spec": {"hard": {"pods": "1"}}});
+    scene.judge("service", &json!({})).await.unwrap();
+    ready(&scene, "service", "1/1").await;
+    let quota: ResourceQuota = serde_json::from_value(quota).unwrap();
+    scene.api::<ResourceQuota>().create(&PostParams::default(), &quota).await.unwrap();
+    scene.change("service", &json!({"api": {"tokenSecretRef": tokens}})).await.unwrap();
+    let field = "spec.api.tokenSecretRef (absent)";
+    let told = complains(&scene, "service", "Degraded", "True", &[field]).await;
+    assert_eq!(told["reason"], "ApiNotReady");
+    scene.condition("service", "Available", "True", "").await;
 }
 
 pub(crate) async fn languages(scene: Arc<Scene>) {

@@ -5,10 +5,12 @@
 
 mod conflict;
 mod drift;
+mod engine;
 mod failures;
 mod install;
 mod invalid;
 mod lifecycle;
+mod redis;
 mod rights;
 mod rollout;
 mod slots;
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
     let cases = vec![
         Case::new("a JudgeCluster becomes a fleet", install::fleet),
         Case::new("the columns of kubectl are filled", install::columns),
+        Case::new("engine and version are the workers' own words", engine::words),
         Case::new("every field of the full example is taken", install::full_example),
         Case::new("parts come and go with the spec", install::parts),
         Case::new("slots follow the CPUs of each node", slots::by_cpu),
@@ -48,6 +51,13 @@ fn main() -> ExitCode {
         Case::new(
             "a sandbox that fails, a queue that is away: conditions",
             failures::sandbox_and_queue,
+        ),
+        Case::new("a rollout that stands still is a condition", failures::stalled),
+        Case::new("a secret that is missing is named by its field", failures::secret),
+        Case::new("an HTTP service that does not come up is a condition", failures::service),
+        Case::new(
+            "a managed Redis without a volume, and one that crashes: conditions",
+            redis::away,
         ),
         Case::new("languages that are no YAML are a condition", failures::languages),
         Case::new("a broken JudgeCluster disturbs no other", failures::undisturbed),

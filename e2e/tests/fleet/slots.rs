@@ -171,6 +171,9 @@ pub(crate) async fn odd(scene: Arc<Scene>) {
         if pods.len() == 4 { Ok(()) } else { Err(format!("{} pods", pods.len())) }
     })
     .await;
+    let none = format!("{}-none", scene.namespace());
+    let words = [&*none, "Insufficient cpu", "spec.resources.requests"];
+    crate::failures::complains(&scene, "odd", "Degraded", "True", &words).await;
     let later = scene.node("later", "16", "64Gi").await.unwrap();
     until(secs(30), "the node that came after it has its slots", async || {
         let seen = scene.slots().await?;

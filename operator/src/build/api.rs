@@ -10,9 +10,15 @@ use crate::validate::{ApiFleet, Fleet};
 const PORT: u16 = 2358;
 pub(super) const PORT_NAME: &str = "http";
 
+/// The name of a cluster's Deployment of the HTTP service, and of what belongs to it.
+#[must_use]
+pub fn name(cluster: &str) -> String {
+    format!("{cluster}-api")
+}
+
 pub(super) fn objects(fleet: &Fleet) -> Vec<Object> {
     let Some(api) = &fleet.api else { return Vec::new() };
-    let name = format!("{}-api", fleet.id.name);
+    let name = name(&fleet.id.name);
     let selector = selector_of(&fleet.id, "api");
     let service = json!({ "spec": {
         "selector": selector,

@@ -20,7 +20,9 @@ exec redis-server --dir /data --appendonly yes --appendfsync always --save "" \
   --maxmemory-policy noeviction --protected-mode no
 "#;
 
-pub(super) fn name(cluster: &str) -> String {
+/// The name of a cluster's StatefulSet of Redis, and of what belongs to it.
+#[must_use]
+pub fn name(cluster: &str) -> String {
     format!("{cluster}-redis")
 }
 
@@ -79,6 +81,8 @@ fn stateful_set(fleet: &Fleet, redis: &ManagedRedis) -> Value {
                         "periodSeconds": 5,
                         "timeoutSeconds": 5,
                     },
+                    // What it says last, when it ends with an error, is the pod's message.
+                    "terminationMessagePolicy": "FallbackToLogsOnError",
                     "resources": resources,
                     "securityContext": {
                         "allowPrivilegeEscalation": false,

@@ -32,7 +32,7 @@ use super::status::JudgeClusterStatus;
     doc = "A fleet of workers that judge what is in one queue: one worker on each selected node, with as many sandboxes at once as the node has room for.",
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.ready", description = "Workers that are ready, of those there should be"),
     printcolumn(name = "Slots", type_ = "integer", json_path = ".status.slots.desired", description = "Sandboxes at once, of all workers"),
-    printcolumn(name = "Engine", type_ = "string", json_path = ".status.engine", description = "The sandbox engine"),
+    printcolumn(name = "Engine", type_ = "string", json_path = ".status.engine", description = "The sandbox engine that the workers use"),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.state", description = "The state in one word"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.reason", description = "Why"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),

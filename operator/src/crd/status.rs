@@ -25,10 +25,12 @@ pub struct JudgeClusterStatus {
     /// Workers that are ready, and how many there should be: `3/4`.
     #[serde(default)]
     pub ready: String,
-    /// The engine that was asked for; with `auto` each worker takes what its node can do.
+    /// The engine that the workers use, by their own word (`isolate,native` where nodes differ).
+    /// Until one has answered: the one that was asked for, where `auto` is what each node can do.
     #[serde(default)]
     pub engine: String,
-    /// The workers' version: the tag or digest of their image.
+    /// The workers' version, by their own word; several while they are changed. Until one has
+    /// answered: the tag or digest of their image.
     #[serde(default)]
     pub version: String,
     /// The nodes that have a worker.

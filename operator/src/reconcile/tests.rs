@@ -493,6 +493,31 @@ async fn draining_on_deletion_waits_for_the_workers_but_not_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_managed_redis_is_an_alarm_only_when_it_does_not_start() {
+    let scene = Scene::new(json!({ "queue": { "url": null, "managed": {} } }));
+    let queue = |scene: &Scene| {
+        let status = scene.status();
+        let conditions = status["conditions"].as_array().unwrap().clone();
+        let found = conditions.into_iter().find(|condition| condition["type"] == "QueueReady");
+        found.unwrap()["reason"].as_str().unwrap().to_owned()
+    };
+    let again = scene.look().await.unwrap().unwrap();
+    assert_eq!((&*queue(&scene), &*scene.degraded().0), ("RedisNotReady", "AsExpected"));
+    assert!(again <= Duration::from_secs(30), "looked at again when it is late: {again:?}");
+    tokio::time::advance(Duration::from_secs(30)).await;
+    scene.look().await.unwrap();
+    assert_eq!(scene.degraded().0, "RedisNotReady");
+    let ready = json!({ "status": { "readyReplicas": 1 } });
+    let path = "/apis/apps/v1/namespaces/ns/statefulsets/c-redis";
+    scene.tamper(path, Kind::StatefulSet, &ready);
+    scene.look().await.unwrap();
+    assert_eq!((&*queue(&scene), &*scene.degraded().0), ("NotStarted", "AsExpected"));
+    scene.tamper(path, Kind::StatefulSet, &json!({ "status": { "readyReplicas": null } }));
+    scene.look().await.unwrap();
+    assert_eq!(scene.degraded().0, "AsExpected", "it may be starting again");
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_draining_there_is_no_finalizer() {
     let scene = Scene::new(json!({}));
     scene.look().await.unwrap();

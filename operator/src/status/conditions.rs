@@ -1,6 +1,10 @@
 //! The conditions, one by one.
 
+mod field;
+mod redis;
+
 use super::{Findings, Verdict, no, unknown, yes};
+use crate::build::{COMPONENT, INSTANCE};
 use crate::conditions::reasons;
 use crate::crd::ServiceMonitorMode;
 use crate::sizing::BOXES;
@@ -15,7 +19,7 @@ pub(super) fn all(findings: &Findings<'_>) -> [Verdict; 9] {
         progressing(findings),
         degraded,
         sized(findings),
-        sandbox(findings.survey),
+        sandbox(findings),
         queue(findings),
         monitoring(findings),
         paused(findings),
@@ -91,8 +95,15 @@ fn degraded(findings: &Findings<'_>) -> Verdict {
     if let Some(refused) = refused(findings) {
         return refused;
     }
-    if let Some((kind, (count, pod, said))) = findings.survey.troubles.first_key_value() {
-        return yes(reason_of(*kind), trouble(*kind, *count, pod, said));
+    let first = findings.survey.troubles.first_key_value();
+    // Workers whose queue is away end, or are not ready, because of that.
+    if first.is_none_or(|(kind, _)| *kind >= TroubleKind::Queue)
+        && let Some(redis) = redis::degraded(findings)
+    {
+        return redis;
+    }
+    if let Some((kind, (count, pod, said))) = first {
+        return yes(reason_of(*kind), trouble(findings, *kind, *count, pod, said));
     }
     if let Some(said) = &findings.queue_trouble {
         return yes(reasons::QUEUE_UNREACHABLE, unreachable(said));
@@ -102,6 +113,9 @@ fn degraded(findings: &Findings<'_>) -> Verdict {
     }
     if let Some(complaint) = findings.complaints.first() {
         return yes(complaint.reason, complaint.message.clone());
+    }
+    if let Some(service) = service(findings) {
+        return service;
     }
     no(reasons::AS_EXPECTED, "nothing is wrong")
 }
@@ -133,6 +147,7 @@ fn refused(findings: &Findings<'_>) -> Option<Verdict> {
 
 fn reason_of(kind: TroubleKind) -> &'static str {
     match kind {
+        TroubleKind::Room => reasons::UNSCHEDULABLE,
         TroubleKind::Image => reasons::IMAGE_PULL,
         TroubleKind::Config => reasons::CONFIG_MISSING,
         TroubleKind::Settings => reasons::MISCONFIGURED,
@@ -142,11 +157,26 @@ fn reason_of(kind: TroubleKind) -> &'static str {
     }
 }
 
-fn trouble(kind: TroubleKind, count: u32, pod: &str, said: &str) -> String {
+fn trouble(
+    findings: &Findings<'_>,
+    kind: TroubleKind,
+    count: u32,
+    pod: &str,
+    said: &str,
+) -> String {
+    let lacks;
     let what = match kind {
+        TroubleKind::Room => {
+            "find no room on their node; make room, lower spec.resources.requests, or leave the node \
+             out by spec.placement"
+        }
         TroubleKind::Image => "cannot pull the image; see spec.image and spec.imagePullSecrets",
         TroubleKind::Config => {
-            "lack a secret or ConfigMap; create it, or correct its name in the spec"
+            let field = field::that_names(findings.seen.spec.as_ref().ok(), said);
+            let field = field.unwrap_or_else(|| "the spec".to_owned());
+            lacks =
+                format!("lack a secret or ConfigMap; create it, or correct its name in {field}");
+            &lacks
         }
         TroubleKind::Settings => "refuse their settings; see spec.env and spec.languages",
         TroubleKind::Sandbox => {
@@ -156,6 +186,22 @@ fn trouble(kind: TroubleKind, count: u32, pod: &str, said: &str) -> String {
         TroubleKind::Crash => "end with an error; see `kubectl logs --previous`",
     };
     format!("{count} workers {what} ({pod}: {said})")
+}
+
+/// The HTTP service is what users see, but workers judge without it: it is the last thing to say.
+fn service(findings: &Findings<'_>) -> Option<Verdict> {
+    let service = findings.service.filter(|service| service.late)?;
+    let key = &findings.seen.key;
+    let api = findings.seen.spec.as_ref().ok()?.api.as_ref()?;
+    let tokens = api.token_secret_ref.as_ref().map_or_else(String::new, |secret| {
+        format!(", and whether the secret of spec.api.tokenSecretRef ({}) is there", secret.name)
+    });
+    let message = format!(
+        "none of {} replicas of the HTTP service is ready; see `kubectl describe pod -n {} -l \
+         {INSTANCE}={},{COMPONENT}=api`{tokens}",
+        service.wanted, key.namespace, key.name
+    );
+    Some(yes(reasons::API_NOT_READY, message))
 }
 
 fn unreachable(said: &str) -> String {
@@ -195,9 +241,10 @@ fn sized(findings: &Findings<'_>) -> Verdict {
     yes(reasons::AS_EXPECTED, "each worker has been told its slots")
 }
 
-fn sandbox(survey: &Survey) -> Verdict {
-    if let Some((count, pod, said)) = survey.troubles.get(&TroubleKind::Sandbox) {
-        return no(reasons::SELF_CHECK_FAILED, trouble(TroubleKind::Sandbox, *count, pod, said));
+fn sandbox(findings: &Findings<'_>) -> Verdict {
+    let (survey, kind) = (findings.survey, TroubleKind::Sandbox);
+    if let Some((count, pod, said)) = survey.troubles.get(&kind) {
+        return no(reasons::SELF_CHECK_FAILED, trouble(findings, kind, *count, pod, said));
     }
     match survey.ready {
         0 => unknown("no worker has passed its self-check yet"),
@@ -208,10 +255,13 @@ fn sandbox(survey: &Survey) -> Verdict {
 }
 
 fn queue(findings: &Findings<'_>) -> Verdict {
+    if let Some(away) = redis::away(findings) {
+        return away;
+    }
     let survey = findings.survey;
     for kind in [TroubleKind::Config, TroubleKind::Queue] {
         if let Some((count, pod, said)) = survey.troubles.get(&kind) {
-            return no(reason_of(kind), trouble(kind, *count, pod, said));
+            return no(reason_of(kind), trouble(findings, kind, *count, pod, said));
         }
     }
     if let Some(said) = &findings.queue_trouble {

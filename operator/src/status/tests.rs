@@ -38,6 +38,9 @@ fn findings<'a>(seen: &'a Seen, survey: &'a Survey) -> Findings<'a> {
         service_monitors: false,
         stalled: false,
         queue_trouble: None,
+        redis: None,
+        service: None,
+        manner: None,
     }
 }
 
@@ -111,6 +114,7 @@ fn counts_alone_are_no_turn() {
 fn each_trouble_has_its_condition_and_says_what_to_do() {
     let seen = seen(json!({}));
     let table = [
+        (TroubleKind::Room, "WorkerUnschedulable", "spec.resources.requests", None),
         (TroubleKind::Image, "ImagePullFailed", "spec.image", None),
         (TroubleKind::Config, "ConfigMissing", "secret", Some(("QueueReady", "False"))),
         (TroubleKind::Settings, "WorkerMisconfigured", "spec.env", None),
@@ -254,4 +258,128 @@ fn versions_of_images() {
     ] {
         assert_eq!(version(image), wanted, "{image}");
     }
+}
+
+#[test]
+fn the_engine_and_the_version_are_the_workers_own_words() {
+    let (mut seen, mut survey) = (seen(json!({})), Survey::default());
+    healthy(&mut survey);
+    let said = |seen: &Seen, manner: Option<(&str, &str)>| {
+        let manner = manner.map(|(engine, version)| Manner {
+            engine: engine.to_owned(),
+            version: version.to_owned(),
+        });
+        let status = status(&Findings { manner, ..findings(seen, &survey) }, now());
+        (status.engine, status.version)
+    };
+    let pair = |engine: &str, version: &str| (engine.to_owned(), version.to_owned());
+    assert_eq!(said(&seen, None), pair("auto", "1.2"), "what was asked for");
+    assert_eq!(said(&seen, Some(("native", "0.1.0"))), pair("native", "0.1.0"));
+    let mut old = status(&findings(&seen, &survey), now());
+    (old.engine, old.version) = pair("native", "0.1.0");
+    seen.status = Some(old.clone());
+    assert_eq!(said(&seen, None), pair("native", "0.1.0"), "an operator that has just started");
+    old.observed_generation -= 1;
+    seen.status = Some(old);
+    assert_eq!(said(&seen, None), pair("auto", "1.2"), "the words were of another spec");
+}
+
+#[test]
+fn a_managed_redis_that_is_away_is_the_cause_and_has_a_cure() {
+    use crate::world::{RedisTrouble, RedisTroubleKind};
+    let seen = seen(json!({ "queue": { "managed": {} } }));
+    let table = [
+        (Some(RedisTroubleKind::Volume), "RedisPending", "storageClassName"),
+        (Some(RedisTroubleKind::Node), "RedisPending", "spec.queue.managed.resources"),
+        (Some(RedisTroubleKind::Image), "RedisImagePullFailed", "spec.queue.managed.image"),
+        (Some(RedisTroubleKind::Crash), "RedisCrashing", "kubectl logs --previous -n ns c-redis-0"),
+        (None, "RedisNotReady", "kubectl describe pod -n ns c-redis-0"),
+    ];
+    for (kind, reason, cure) in table {
+        let trouble = kind.map(|kind| RedisTrouble { kind, message: "the reason".to_owned() });
+        let mut survey = Survey { pods: 4, ..Survey::default() };
+        // Workers that do not reach it end; that is no cause of its own.
+        let ended = (4, "c-worker-x".to_owned(), "no answer".to_owned());
+        survey.troubles.insert(TroubleKind::Queue, ended);
+        let mut findings = findings(&seen, &survey);
+        findings.rollout = Some(rollout(4, 4, 0));
+        findings.redis = Some(Redis { ready: false, late: false, trouble: trouble.clone() });
+        let starting = status(&findings, now());
+        assert_eq!(of(&starting, "QueueReady"), ("False", reason));
+        let message = &find(&starting, "QueueReady").message;
+        assert!(message.contains(cure), "{message}");
+        assert!(trouble.is_none() || message.contains("the reason"), "{message}");
+        findings.redis = Some(Redis { ready: false, late: true, trouble });
+        assert_eq!(of(&status(&findings, now()), "Degraded"), ("True", reason));
+        findings.redis = Some(Redis { ready: true, late: false, trouble: None });
+        assert_eq!(of(&status(&findings, now()), "QueueReady"), ("False", "QueueUnreachable"));
+    }
+}
+
+#[test]
+fn a_managed_redis_that_starts_is_no_alarm() {
+    let seen = seen(json!({ "queue": { "managed": {} } }));
+    let mut survey = Survey::default();
+    healthy(&mut survey);
+    let mut findings = findings(&seen, &survey);
+    findings.redis = Some(Redis { ready: false, late: false, trouble: None });
+    let starting = status(&findings, now());
+    assert_eq!(of(&starting, "Degraded"), ("False", "AsExpected"));
+    assert_eq!(of(&starting, "QueueReady"), ("False", "RedisNotReady"));
+    findings.redis = Some(Redis { ready: true, late: false, trouble: None });
+    assert_eq!(of(&status(&findings, now()), "QueueReady"), ("True", "QueueReached"));
+}
+
+#[test]
+fn an_http_service_that_does_not_come_up_is_said() {
+    let token = json!({ "tokenSecretRef": { "name": "tokens", "key": "tokens" } });
+    let (seen, mut survey) = (seen(json!({ "api": token })), Survey::default());
+    healthy(&mut survey);
+    let mut findings = findings(&seen, &survey);
+    findings.service = Some(Service { ready: 0, wanted: 2, late: false });
+    assert_eq!(of(&status(&findings, now()), "Degraded"), ("False", "AsExpected"), "it starts");
+    findings.service = Some(Service { ready: 0, wanted: 2, late: true });
+    let status = status(&findings, now());
+    assert_eq!(of(&status, "Degraded"), ("True", "ApiNotReady"));
+    let message = &find(&status, "Degraded").message;
+    assert!(message.contains("spec.api.tokenSecretRef (tokens)"), "{message}");
+    assert_eq!(of(&status, "Available"), ("True", "WorkersReady"), "workers judge all the same");
+}
+
+#[test]
+fn a_secret_that_is_missing_is_named_by_the_field_that_names_it() {
+    let secret = |name: &str| json!({ "name": name, "key": "k" });
+    let seen = seen(json!({
+        "queue": { "urlSecretRef": secret("address") },
+        "env": [{ "name": "A", "value": "1" },
+            { "name": "B", "valueFrom": { "secretKeyRef": secret("address-2") } },
+            { "name": "C", "valueFrom": { "configMapKeyRef": secret("settings") } }],
+    }));
+    for (said, field) in [
+        (r#"secret "address" not found"#, "spec.queue.urlSecretRef"),
+        ("couldn't find key k in Secret ns/address", "spec.queue.urlSecretRef"),
+        (r#"secret "address-2" not found"#, "spec.env[1].valueFrom.secretKeyRef"),
+        (r#"configmap "settings" not found"#, "spec.env[2].valueFrom.configMapKeyRef"),
+        (r#"secret "of-others" not found"#, "its name in the spec"),
+    ] {
+        let mut survey = Survey { pods: 4, ..Survey::default() };
+        let lacks = (4, "c-worker-x".to_owned(), said.to_owned());
+        survey.troubles.insert(TroubleKind::Config, lacks);
+        let status = status(&findings(&seen, &survey), now());
+        let message = &find(&status, "Degraded").message;
+        assert!(message.contains(field) && message.contains(said), "{message}");
+        assert_eq!(of(&status, "QueueReady"), ("False", "ConfigMissing"));
+    }
+}
+
+#[test]
+fn nodes_that_are_too_large_for_one_worker_are_named() {
+    let (seen, mut survey) = (seen(json!({})), Survey::default());
+    healthy(&mut survey);
+    survey.large = Names::of(["huge-1", "huge-2"]);
+    let status = status(&findings(&seen, &survey), now());
+    assert_eq!(of(&status, "Sized"), ("True", "WorkerFull"));
+    let message = &find(&status, "Sized").message;
+    assert!(message.contains("512") && message.contains("huge-1, huge-2"), "{message}");
+    assert_eq!(&*status.state, "Running");
 }

@@ -1,5 +1,8 @@
 //! A worker's pod, reduced to what decides on its slots and to what is wrong with it.
 
+mod affinity;
+mod redis;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -7,6 +10,9 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use serde::Deserialize;
+
+use affinity::Affinity;
+pub use redis::{RedisTrouble, RedisTroubleKind, RedisView};
 
 use super::version;
 use crate::build::SLOTS;
@@ -31,6 +37,9 @@ pub struct SlimPod {
 struct Spec {
     #[serde(default)]
     node_name: Option<String>,
+    /// In it the DaemonSet's controller says for which node a pod is.
+    #[serde(default)]
+    affinity: Option<Affinity>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -52,6 +61,8 @@ struct Condition {
     type_: String,
     #[serde(default)]
     status: String,
+    #[serde(default)]
+    message: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -138,6 +149,8 @@ pub struct Trouble {
 /// Kinds of trouble, from the first that a start meets to the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TroubleKind {
+    /// Its node has no room for it.
+    Room,
     /// The image cannot be pulled.
     Image,
     /// A secret or ConfigMap is missing.
@@ -175,7 +188,10 @@ impl PodView {
             ready,
             stopping: metadata.deletion_timestamp.is_some(),
             address: status.pod_ip.as_ref().and_then(|ip| ip.parse().ok()),
-            trouble: worker.and_then(|worker| worker.trouble(ready)).map(Box::new),
+            trouble: worker
+                .and_then(|worker| worker.trouble(ready))
+                .or_else(|| pod.unscheduled())
+                .map(Box::new),
         }
     }
 
@@ -183,6 +199,28 @@ impl PodView {
     pub(super) fn is_alike(&self, other: &Self) -> bool {
         *self == Self { version: self.version, ..other.clone() }
     }
+}
+
+impl SlimPod {
+    /// Why no node takes it: the scheduler's words about all nodes, behind the one that it is for.
+    fn unscheduled(&self) -> Option<Trouble> {
+        let Self { metadata: _, spec: Spec { node_name, affinity }, status } = self;
+        let conditions = status.conditions.iter().flatten();
+        let mut waits = conditions.filter(|c| c.type_ == "PodScheduled" && c.status == "False");
+        let said = waits.next()?.message.as_deref()?;
+        // Of other nodes it only says that they are others, and how many: that changes all the time.
+        let parts = reasons(said).split(", ").filter(|part| !part.contains("NodeAffinity"));
+        let why = parts.collect::<Vec<_>>().join(", ");
+        let of = affinity.as_ref().and_then(Affinity::node).unwrap_or("its node");
+        node_name.is_none().then(|| Trouble::new(TroubleKind::Room, &format!("{of}: {why}")))
+    }
+}
+
+/// The reasons in the scheduler's words: without the number of nodes, and what it could evict.
+fn reasons(said: &str) -> &str {
+    let why = said.split(" preemption:").next().unwrap_or(said);
+    let why = why.split_once(" available: ").map_or(why, |(_, why)| why);
+    why.trim_end_matches([',', ' '])
 }
 
 impl ContainerStatus {
@@ -293,6 +331,29 @@ mod tests {
         let missing = Some((TroubleKind::Config, "why".to_owned()));
         assert_eq!(waiting("CreateContainerConfigError"), missing);
         assert_eq!(waiting("ContainerCreating"), None);
+    }
+
+    #[test]
+    fn a_node_without_room_is_named() {
+        let said = "0/9 nodes are available: 1 Insufficient cpu, 8 node(s) didn't satisfy plugin(s) \
+                    [NodeAffinity]. preemption: 0/9 nodes are available: 9 Preemption is not helpful.";
+        let for_node = json!({ "nodeAffinity": { "requiredDuringSchedulingIgnoredDuringExecution": {
+            "nodeSelectorTerms": [{ "matchFields": [
+                { "key": "metadata.name", "operator": "In", "values": ["full"] },
+            ] }],
+        } } });
+        let pod = |spec: Value| {
+            let status = json!({ "phase": "Pending", "conditions": [
+                { "type": "PodScheduled", "status": "False", "message": said },
+            ] });
+            let pod = json!({ "metadata": { "name": "x" }, "spec": spec, "status": status });
+            PodView::of(&serde_json::from_value(pod).unwrap()).trouble
+        };
+        let trouble = pod(json!({ "affinity": for_node })).unwrap();
+        assert_eq!(trouble.kind, TroubleKind::Room);
+        assert_eq!(trouble.message, "full: 1 Insufficient cpu");
+        assert!(pod(json!({})).unwrap().message.starts_with("its node: "));
+        assert_eq!(pod(json!({ "nodeName": "n" })), None, "old news");
     }
 
     #[test]

@@ -1,0 +1,29 @@
+//! Which field of a spec names what a pod lacks.
+
+use k8s_openapi::api::core::v1::EnvVarSource;
+
+use crate::crd::JudgeClusterSpec;
+
+/// The field, when the kubelet's words name an object that a field names: `secret "x" not found`,
+/// `couldn't find key k in Secret ns/x`.
+pub(super) fn that_names(spec: Option<&JudgeClusterSpec>, said: &str) -> Option<String> {
+    let spec = spec?;
+    let queue = spec.queue.url_secret_ref.iter();
+    let queue = queue.map(|secret| ("spec.queue.urlSecretRef".to_owned(), &*secret.name));
+    let env = spec.env.iter().enumerate().filter_map(|(index, var)| {
+        let EnvVarSource { secret_key_ref, config_map_key_ref, .. } = var.value_from.as_ref()?;
+        let (kind, name) = match (secret_key_ref, config_map_key_ref) {
+            (Some(secret), _) => ("secretKeyRef", &*secret.name),
+            (None, Some(map)) => ("configMapKeyRef", &*map.name),
+            (None, None) => return None,
+        };
+        Some((format!("spec.env[{index}].valueFrom.{kind}"), name))
+    });
+    queue.chain(env).find(|(_, name)| names(said, name)).map(|(field, _)| field)
+}
+
+/// Whether a word of a message is this name: others may begin alike.
+fn names(said: &str, name: &str) -> bool {
+    let outside = |c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '.');
+    said.split(outside).any(|word| word == name)
+}

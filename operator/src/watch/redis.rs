@@ -1,0 +1,57 @@
+//! The pods of managed Redis: what holds one up is told by its pod alone.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use kube::ResourceExt as _;
+use kube::runtime::watcher;
+
+use super::kinds::{in_scope, owner, wake};
+use super::{First, Follower, Scope, follow};
+use crate::build::{COMPONENT, MANAGED_BY, MANAGER};
+use crate::context::Context;
+use crate::world::{Key, RedisView, SlimPod};
+
+struct Redis {
+    context: Arc<Context>,
+    scope: Scope,
+    listed: HashSet<Key>,
+}
+
+pub(super) async fn redis(context: Arc<Context>, scope: Scope, mut first: First) {
+    let api = in_scope::<SlimPod>(context.client.clone(), &scope);
+    let labels = format!("{MANAGED_BY}={MANAGER},{COMPONENT}=redis");
+    let mut follower = Redis { context: Arc::clone(&context), scope, listed: HashSet::new() };
+    let config = watcher::Config::default().labels(&labels);
+    follow(&context, api, config, &mut follower, &mut first).await;
+}
+
+impl Follower<SlimPod> for Redis {
+    fn what(&self) -> &'static str {
+        "pods of redis"
+    }
+
+    fn put(&mut self, pod: SlimPod) {
+        let Some(key) = owner(&pod) else { return };
+        self.listed.insert(key.clone());
+        if self.context.world.sight().put_redis(&key, RedisView::of(&pod)) {
+            wake(&self.context, [key]);
+        }
+    }
+
+    fn gone(&mut self, pod: SlimPod) {
+        let Some(key) = owner(&pod) else { return };
+        self.context.world.sight().drop_redis(&key, &pod.uid().unwrap_or_default());
+        wake(&self.context, [key]);
+    }
+
+    fn begin(&mut self) {
+        self.listed.clear();
+    }
+
+    fn complete(&mut self) {
+        let listed = std::mem::take(&mut self.listed);
+        let gone = self.context.world.sight().retain_redis(self.scope.as_deref(), &listed);
+        wake(&self.context, gone);
+    }
+}
