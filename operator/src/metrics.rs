@@ -14,6 +14,7 @@ use prometheus::{
 
 use crate::conditions::{reasons, types};
 use crate::crd::JudgeClusterStatus;
+use crate::watch::Served;
 use crate::world::Key;
 
 /// From a look that finds nothing to one that writes thousands of annotations.
@@ -28,6 +29,7 @@ pub struct Metrics {
     depth: IntGauge,
     requests: IntCounterVec,
     leader: IntGauge,
+    definition: IntGaugeVec,
     watches: IntCounterVec,
     told: IntCounter,
     failures: IntCounterVec,
@@ -124,6 +126,12 @@ impl Default for Metrics {
                 r,
                 IntGauge::new("evalx_operator_leader", "1 while this process holds the lease."),
             ),
+            definition: gauges(
+                "evalx_operator_definition",
+                "1 at what the API server has of JudgeCluster's definition: current, older than \
+                 the operator, missing.",
+                &["state"],
+            ),
             watches: counts(
                 "evalx_operator_watch_errors_total",
                 "Watches that broke off, by what they watch.",
@@ -179,6 +187,12 @@ impl Metrics {
 
     pub(crate) fn lead(&self, leads: bool) {
         self.leader.set(leads.into());
+    }
+
+    pub(crate) fn definition(&self, served: &Served) {
+        for state in Served::ALL {
+            self.definition.with_label_values(&[state]).set((state == served.as_str()).into());
+        }
     }
 
     pub(crate) fn watch_broke(&self, resource: &str) {

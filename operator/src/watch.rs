@@ -2,6 +2,7 @@
 //! it is kept, and only what matters wakes a reconcile.
 
 mod clusters;
+mod definition;
 mod kinds;
 mod monitors;
 mod redis;
@@ -18,6 +19,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
+
+pub(crate) use definition::Served;
 
 use crate::api::chain;
 use crate::build::Kind;
@@ -54,6 +57,7 @@ pub(crate) fn start(
             tasks.spawn(kinds::owned(Arc::clone(context), kind, scope.clone(), missing));
         }
     }
+    tasks.spawn(definition::definition(Arc::clone(context)));
     tasks.spawn(monitors::monitors(Arc::clone(context), scopes, missing.one_more()));
     receiver
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stdout, reason = "figures for SPEC.md")]
 
+mod definition;
 mod election;
 mod example;
 mod monitoring;
@@ -26,6 +27,10 @@ fn main() -> ExitCode {
         Case::new("a leader that was paused ends when it wakes", election::paused),
         Case::new("an operator outlives the api server", outage::restarted),
         Case::new("an operator outlives a compacted etcd", outage::compacted),
+        Case::new(
+            "a definition that is missing or old is waited for, and said",
+            definition::missing,
+        ),
         Case::new("a ServiceMonitor is there as soon as it can be", monitoring::appears),
     ];
     run(Need::Installed("rbac.yaml"), Pace::Apart, cases)
