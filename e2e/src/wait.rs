@@ -46,6 +46,6 @@ pub async fn throughout(
 
 /// Seconds, briefly.
 #[must_use]
-pub fn secs(count: u64) -> Duration {
+pub const fn secs(count: u64) -> Duration {
     Duration::from_secs(count)
 }

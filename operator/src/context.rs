@@ -54,6 +54,8 @@ pub(crate) struct Memo {
     pub(crate) told: Option<u32>,
     /// What workers said of themselves.
     pub(crate) acquaintance: Acquaintance,
+    /// Since when it is being deleted and its workers are drained.
+    pub(crate) draining: Option<Instant>,
     /// Since when its Redis, or its HTTP service, has not been ready.
     pub(crate) down: HashMap<Kind, Instant>,
 }

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use kube::core::{ApiResource, DynamicObject};
 use serde_json::json;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::api::{self, call};
@@ -57,9 +57,12 @@ pub(crate) async fn drain(context: &Context, seen: &Seen) -> Result<Option<Durat
     if let Some(uid) = &live {
         apply::delete(context, seen, Kind::DaemonSet, &name, uid).await?;
     }
-    let since = seen.deleted.unwrap_or_default();
+    // By our own clock from when we saw it, not by the time that the object says: of two clocks that
+    // differ by an hour, one would drain for nothing and the other keep the object an hour. Who leads
+    // anew begins anew.
+    let since = context.memo(&seen.key, |memo| *memo.draining.get_or_insert_with(Instant::now));
     let limit = seen.spec.as_ref().map_or(0, |spec| spec.deletion.timeout_seconds);
-    let late = Timestamp::now().as_second() - since > i64::from(limit);
+    let late = since.elapsed() >= Duration::from_secs(limit.into());
     if pods > 0 && !late {
         return Ok(Some(LOOK));
     }

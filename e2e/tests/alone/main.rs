@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stdout, reason = "figures for SPEC.md")]
 
+mod clock;
 mod definition;
 mod election;
 mod example;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Case::new("a leader that stops hands over at once", election::stopped),
         Case::new("a leader that is killed is followed by the other", election::killed),
         Case::new("a leader that was paused ends when it wakes", election::paused),
+        Case::new("no clock but its own decides who leads", clock::jumps),
         Case::new("an operator outlives the api server", outage::restarted),
         Case::new("an operator outlives a compacted etcd", outage::compacted),
         Case::new(
@@ -38,8 +40,13 @@ fn main() -> ExitCode {
 
 /// An operator that is ready.
 async fn operator(scene: &Scene, name: &str) -> Operator {
+    operator_with(scene, name, &[]).await
+}
+
+/// The same with arguments of its own.
+async fn operator_with(scene: &Scene, name: &str, arguments: &[&str]) -> Operator {
     let program = programs::operator(Profile::Debug).unwrap();
-    let operator = Operator::start(scene.cluster(), &program, name, &[]).await;
+    let operator = Operator::start(scene.cluster(), &program, name, arguments).await;
     let mut operator = operator.unwrap();
     operator.ready().await.unwrap();
     operator

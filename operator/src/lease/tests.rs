@@ -138,6 +138,44 @@ async fn who_is_renewing_is_never_overtaken() {
     assert!(!held.is_ours());
 }
 
+/// Changes when the record says that it was renewed, as a holder whose clock jumps does.
+fn jump(server: &Shared, years: i64) {
+    let mut server = server.lock().unwrap();
+    server.version += 1;
+    let version = server.version.to_string();
+    let lease = server.lease.as_mut().unwrap();
+    lease.metadata.resource_version = Some(version);
+    let time = lease.spec.as_mut().unwrap().renew_time.as_mut().unwrap();
+    time.0 = k8s_openapi::jiff::Timestamp::now()
+        + k8s_openapi::jiff::SignedDuration::from_hours(24 * 365 * years);
+}
+
+#[tokio::test(start_paused = true)]
+async fn renewals_dated_in_other_decades_unseat_nobody_and_keep_nobody_waiting() {
+    let server = Shared::default();
+    let (mut a, of_a) = elector(&server, "a");
+    a.acquire().await;
+    let (mut b, of_b) = elector(&server, "b");
+    let jumps = async {
+        for round in 0..60 {
+            sleep(Duration::from_secs(1)).await;
+            jump(&server, if round % 2 == 0 { -30 } else { 70 });
+            assert!(of_a.is_ours() && !of_b.is_ours());
+        }
+    };
+    tokio::select! {
+        lost = a.keep() => panic!("{lost}"),
+        () = b.acquire() => panic!("overtaken"),
+        () = jumps => {}
+    }
+    // Its last word is from the far future; it is silent all the same.
+    drop(a);
+    let began = Instant::now();
+    b.acquire().await;
+    let waited = began.elapsed();
+    assert!(waited >= Duration::from_secs(12) && waited < Duration::from_secs(19), "{waited:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_released_lease_is_taken_at_once() {
     let server = Shared::default();

@@ -466,8 +466,9 @@ async fn draining_on_deletion_waits_for_the_workers_but_not_for_ever() {
         scene.server.lock().unwrap().objects[CLUSTER]["metadata"]["finalizers"].clone()
     };
     assert_eq!(finalizers(&scene), json!(["evalx.dev/drain"]));
-    let deleted = |scene: &Scene, seconds_ago: i64| {
-        let at = k8s_openapi::jiff::Timestamp::now().as_second() - seconds_ago;
+    // Whatever the clocks say: theirs is a day off, to either side.
+    let deleted = |scene: &Scene, hours_ago: i64| {
+        let at = k8s_openapi::jiff::Timestamp::now().as_second() - hours_ago * 3600;
         let at = k8s_openapi::jiff::Timestamp::from_second(at).unwrap().to_string();
         let mut server = scene.server.lock().unwrap();
         let (_, object) =
@@ -476,7 +477,7 @@ async fn draining_on_deletion_waits_for_the_workers_but_not_for_ever() {
         let seen = Seen::of(&serde_json::from_value(object).unwrap());
         scene.context.world.sight().put_cluster(seen);
     };
-    deleted(&scene, 1);
+    deleted(&scene, 24);
     assert!(scene.look().await.unwrap().is_some(), "a worker is still there");
     assert!(!scene.server.lock().unwrap().objects.contains_key(DAEMON_SET));
     assert_eq!(finalizers(&scene), json!(["evalx.dev/drain"]));
@@ -487,7 +488,12 @@ async fn draining_on_deletion_waits_for_the_workers_but_not_for_ever() {
     let late = Scene::new(json!({ "deletion": { "policy": "Drain", "timeoutSeconds": 60 } }));
     late.node("a", "4");
     late.look().await.unwrap();
-    deleted(&late, 61);
+    deleted(&late, -24);
+    late.look().await.unwrap();
+    tokio::time::advance(Duration::from_secs(59)).await;
+    late.look().await.unwrap();
+    assert_eq!(finalizers(&late), json!(["evalx.dev/drain"]));
+    tokio::time::advance(Duration::from_secs(1)).await;
     late.look().await.unwrap();
     assert_eq!(finalizers(&late), json!([]), "a worker that hangs does not keep it");
 }
