@@ -131,3 +131,15 @@ fn the_readme_has_every_value() {
     let (_, after) = rest.split_once(END).expect("the table's end");
     compare("README.md", &format!("{before}{BEGIN}{table}{END}{after}"));
 }
+
+#[test]
+fn the_operators_policy_lets_it_ask_workers() {
+    let made = fs::read_to_string(chart("../../manifests/operator.yaml")).unwrap();
+    let mut objects = made.split("\n---\n").map(|text| yaml::read::<Value>(text).unwrap());
+    let policy = objects.find(|object| object["kind"] == "NetworkPolicy").unwrap();
+    let egress = policy["spec"]["egress"].as_array().unwrap();
+    let rule = egress.iter().find(|rule| rule["ports"][0]["port"] == 9464).unwrap();
+    let to = &rule["to"][0]["podSelector"]["matchLabels"];
+    assert_eq!(to["app.kubernetes.io/component"], "worker");
+    assert!(rule["to"][0]["namespaceSelector"].as_object().unwrap().is_empty());
+}
