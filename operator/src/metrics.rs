@@ -86,6 +86,20 @@ fn added<M: Collector + Clone + 'static>(registry: &Registry, made: prometheus::
     metric
 }
 
+/// Begins each series at 0: a rate does not see one that begins with its first failure.
+fn begun(counter: IntCounterVec, labels: &[&str]) -> IntCounterVec {
+    for label in labels {
+        counter.with_label_values(&[label]);
+    }
+    counter
+}
+
+fn build_info(registry: &Registry) {
+    let opts = Opts::new("evalx_operator_build_info", "What runs; always 1.");
+    let build = added(registry, IntGaugeVec::new(opts, &["version"]));
+    build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let r = &Registry::new();
@@ -95,23 +109,20 @@ impl Default for Metrics {
         let gauges = |name: &str, help: &str, labels: &[&str]| {
             added(r, IntGaugeVec::new(Opts::new(name, help), labels))
         };
-        let build = gauges("evalx_operator_build_info", "What runs; always 1.", &["version"]);
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        build_info(r);
         let duration = HistogramOpts::new(
             "controller_reconcile_duration_seconds",
             "Time of one look at one cluster.",
         );
-        let reconciles = counts(
-            "controller_reconcile_total",
-            "Looks at clusters, by how they ended.",
-            &["result"],
-        );
-        // A rate over a series that begins with its first failure would not see that one.
-        for result in ["success", "error"] {
-            reconciles.with_label_values(&[result]);
-        }
         Self {
-            reconciles,
+            reconciles: begun(
+                counts(
+                    "controller_reconcile_total",
+                    "Looks at clusters, by how they ended.",
+                    &["result"],
+                ),
+                &["success", "error"],
+            ),
             durations: added(r, Histogram::with_opts(duration.buckets(SECONDS.to_vec()))),
             depth: added(
                 r,
