@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use libtest_mimic::Failed;
 use sandbox::{Cancel, Termination};
 
-use crate::machine::slowness;
+use crate::machine::at_most;
 use crate::rig::{Rig, chain};
 
 /// What an engine may take to tidy up behind the result: it answers first and tears down then.
@@ -128,7 +128,7 @@ pub(crate) fn alive(mark: &str) -> Vec<String> {
 
 /// Waits until `done`, no longer than `limit`; whether it came to be.
 pub(crate) fn within(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + limit;
+    let deadline = Instant::now() + at_most(limit);
     loop {
         if done() {
             return true;
@@ -152,7 +152,7 @@ pub(crate) fn probe(rig: &Rig) -> Result<(), Failed> {
         && outcome.stdout.bytes == b"probe=ok\n"
         && outcome.stderr.bytes.is_empty()
         && outcome.usage.memory < 16 << 20
-        && outcome.usage.cpu < Duration::from_millis(500) * slowness();
+        && outcome.usage.cpu < at_most(Duration::from_millis(500));
     if clean { Ok(()) } else { Err(format!("the next run is not as usual: {outcome:?}").into()) }
 }
 

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, pipe};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use libtest_mimic::Failed;
 use sandbox::{
-    Artefact, Cancel, Contents, Engine, InputFile, Job, NativeSandbox, Sandbox as _, Stdin, Stdout,
-    Termination, native,
+    Artefact, Cancel, Contents, Engine, InputFile, Job, Limits, NativeSandbox, Sandbox as _, Stdin,
+    Stdout, Termination, native,
 };
 
 use super::ensure;
+use crate::machine::in_time;
 use crate::rig::{Rig, chain};
 
 /// How many boxes the suite uses at once; the rig has warmed up as many.
@@ -54,7 +56,9 @@ pub(super) fn ids_of_many_boxes(rig: &Rig) -> Result<(), Failed> {
     sandbox.warm_up(MANY).map_err(|error| chain(&error))?;
     let whoami = || -> Result<Vec<u8>, Failed> {
         let argv = ["/bin/sh", "-c", "sleep 1; id -u"].map(str::to_owned).to_vec();
-        let job = Job::new(argv);
+        // All start at the same time, on few CPUs.
+        let limits = in_time(Limits { wall: Duration::from_secs(30), ..Limits::default() });
+        let job = Job { limits, ..Job::new(argv) };
         let outcome = sandbox.run(job, &Cancel::new()?).map_err(|error| chain(&error))?;
         let well = outcome.termination == Termination::Exited(0);
         ensure(well, || format!("it ended with {:?}", outcome.termination))?;
