@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use crate::cgroup::{self, Tree, Version};
 use crate::collect;
 use crate::seam::{Engine, Sandbox};
@@ -94,6 +96,14 @@ struct Pool {
     unused: Vec<u32>,
 }
 
+/// A box takes up to thirty descriptors of this process, and the usual soft limit is 1,024. It may be
+/// raised to the hard one by anybody (setrlimit(2)); that it is low is for the sake of select(2),
+/// which nothing here calls. Guests have a limit of their own.
+fn use_all_descriptors() {
+    let hard = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: hard, maximum: hard }).ok();
+}
+
 impl NativeSandbox {
     /// Finds the machine's control groups, leases user ids and starts the first slot; whether
     /// that works here is known with the first run.
@@ -105,6 +115,7 @@ impl NativeSandbox {
         if !rustix::process::geteuid().is_root() {
             return Err(Error::NotRoot);
         }
+        use_all_descriptors();
         let uids = uids::Uids::take(run_dir, uid_seed).map_err(Error::Uids)?;
         let tree = Tree::open().map_err(Error::Cgroup)?;
         let filters = filter::compile().map_err(Error::Filter)?;
