@@ -1,6 +1,7 @@
 //! Batches over a sandbox that plays a script: order, exact first failure, retries, the cache.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Condvar, Mutex};
 use std::time::Duration;
@@ -670,4 +671,37 @@ fn every_event_is_told() {
         .unwrap();
     let lines = log.0.into_inner().unwrap();
     assert_eq!(lines, ["compiling", "compiled true", "started 0", "finished 0 AC"]);
+}
+
+#[test]
+fn a_batch_takes_slots_that_come_while_it_runs() {
+    struct Grow<'a>(&'a Judge);
+    impl Observer for Grow<'_> {
+        fn on(&self, event: Event<'_>) {
+            if matches!(event, Event::Finished { index: 0, .. }) {
+                self.0.slots().resize(NonZeroUsize::new(2).unwrap());
+            }
+        }
+    }
+    let (runs, changed) = (Mutex::new(0), Condvar::new());
+    let fake = Arc::new(Fake::new(move |call| {
+        if call.compile {
+            return Ok(said("ok"));
+        }
+        let mut runs = runs.lock().unwrap();
+        *runs += 1;
+        changed.notify_all();
+        // The first one is alone; the other two wait for each other.
+        let first = *runs == 1;
+        let (runs, _) = changed
+            .wait_timeout_while(runs, Duration::from_secs(10), |runs| !first && *runs < 3)
+            .unwrap();
+        Ok(said(if first || *runs == 3 { "ok" } else { "alone" }))
+    }));
+    let dir = tempfile::tempdir().unwrap();
+    let judge = fake::judge(&fake, 1, dir.path());
+    let never = Cancel::new().unwrap();
+    let report =
+        judge.execute_batch(&submission("c", 3, StopRule::RunAll), &Grow(&judge), &never).unwrap();
+    assert_eq!(report.verdict, AC);
 }
