@@ -28,8 +28,9 @@ use image::Image;
 /// What the node is called.
 pub const NAME: &str = "node-1";
 
-/// From kubelet's start to a node that is ready: measured 3 s on two idle cores.
-const READY: Duration = Duration::from_secs(120);
+/// From kubelet's start to a node that is ready: measured 3 s on two idle cores, 20 s on a disk that
+/// two others fill.
+const READY: Duration = Duration::from_secs(240);
 
 /// What is not here that a node is made of, and how it is installed.
 #[must_use]
@@ -139,8 +140,21 @@ impl Machine {
         let client = cluster.client().await?;
         self.await_node(&client).await?;
         kubectl::run(cluster, &["apply", "-f", "e2e/node/dns.yaml"])?;
-        let ready = ["-n", "kube-system", "rollout", "status", "deploy/coredns", "--timeout=120s"];
-        kubectl::run(cluster, &ready).map(drop)
+        self.rolled_out(cluster, "kube-system", "coredns")
+    }
+
+    /// Waits until a Deployment's pods are ready. An error tells what a reader needs of the node.
+    pub fn rolled_out(&self, cluster: &Cluster, namespace: &str, name: &str) -> Result<()> {
+        let deployment = format!("deploy/{name}");
+        let ready = ["-n", namespace, "rollout", "status", &deployment, "--timeout=240s"];
+        let outcome = kubectl::run(cluster, &ready).map(drop);
+        outcome.map_err(|error| {
+            let seen = ["nodes", "pods", "events"].map(|what| {
+                let all = ["get", what, "-A", "-o", "wide", "--request-timeout=5s"];
+                kubectl::run(cluster, &all).unwrap_or_else(|error| format!("{error:#}"))
+            });
+            error.context(format!("{}\n{}", seen.join("\n"), self.last_words(30)))
+        })
     }
 
     /// That program, to be started in the node's namespaces, with that log. Its folder is the

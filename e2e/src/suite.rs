@@ -4,7 +4,7 @@
 //! is a failure.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -172,15 +172,27 @@ impl Stage {
                 Ok(ControlPlane::NoGo) => Err(anyhow::anyhow!("nothing was to be run")),
                 Err(error) => Err(anyhow::anyhow!(error.clone())),
             };
-            *set = Some(made.map(Arc::new).map_err(|error| format!("{error:#}")));
+            let told = "nothing could be started, as the first case says".to_owned();
+            let (kept, answer) = match made.map(Arc::new) {
+                Ok(made) => (Ok(Arc::clone(&made)), Ok(made)),
+                Err(error) => (Err(told), Err(format!("{error:#}"))),
+            };
+            *set = Some(kept);
+            return answer;
         }
-        set.clone().expect("it has just been set")
+        set.clone().expect("it has been set")
     }
 
     async fn start(&self, programs: PathBuf) -> Result<Set> {
         if let Need::Machine = self.need {
-            let cluster = Cluster::start_with_machine(&programs, machine::release::images).await?;
-            machine::release::install(&cluster).await?;
+            let cluster = match Self::start_machine(&programs).await {
+                Ok(cluster) => cluster,
+                // What boots is not ours: it gets another chance, which is told.
+                Err(error) => {
+                    tell(&format!("the node is started once more, since at first: {error:#}"));
+                    Self::start_machine(&programs).await?
+                }
+            };
             return Ok(Set { operator: Mutex::default(), cluster: Arc::new(cluster) });
         }
         let cluster = Cluster::start(&programs).await?;
@@ -202,6 +214,12 @@ impl Stage {
             }
         }
         Ok(Set { operator: Mutex::new(running), cluster: Arc::new(cluster) })
+    }
+
+    async fn start_machine(programs: &Path) -> Result<Cluster> {
+        let cluster = Cluster::start_with_machine(programs, machine::release::images).await?;
+        machine::release::install(&cluster).await?;
+        Ok(cluster)
     }
 
     /// Ends everything. An error, when the operator was refused something: then the rights that are

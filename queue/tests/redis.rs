@@ -188,8 +188,9 @@ async fn a_fleet_that_meets_a_restarted_server_audits_once() {
     let scans = calls(&server, "scan").await;
     assert!(scans > 0, "nobody audited");
     store.audit().await.unwrap();
+    // How many answers the whole takes depends on where the keys lie, which a restart changes.
     let once = calls(&server, "scan").await - scans;
-    assert_eq!(scans, once, "read {} times", scans / once);
+    assert!(scans < 2 * once, "{scans} answers, of which one reading takes {once}");
     // Who audits and dies leaves it to the next.
     let _: u64 = command(&server, &["HSET", "jq:{q}:m", "audit", "1"]).await;
     let _: String = command(&server, &["SET", "jq:{q}:at", "1", "PX", "100"]).await;

@@ -36,7 +36,6 @@ pub async fn install(cluster: &Cluster) -> Result<()> {
     operator::install(cluster, &client, "rbac.yaml").await?;
     kubectl::run(cluster, &["apply", "--server-side", "-f", "manifests/operator.yaml"])?;
     scene::create_namespace(&client, operator::JUDGES, "privileged").await?;
-    let ready =
-        ["-n", operator::NAMESPACE, "rollout", "status", "deploy/evalx-operator", "--timeout=120s"];
-    kubectl::run(cluster, &ready).map(drop).context("the operator does not become ready")
+    let machine = cluster.machine().context("there is no node")?;
+    machine.rolled_out(cluster, operator::NAMESPACE, "evalx-operator")
 }
