@@ -23,6 +23,7 @@ use rustix::io::Errno;
 use rustix::mount::{MoveMountFlags, OpenTreeFlags, UnmountFlags, move_mount, open_tree, unmount};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Resource, Rlimit, Signal, pidfd_send_signal, setrlimit, umask};
+use rustix::thread::UnshareFlags;
 
 use super::wire::{self, Failure, MESSAGE_MAX, Reply, Setup, Step};
 use crate::sys;
@@ -65,8 +66,7 @@ fn serve(worker: BorrowedFd<'_>) -> Result<(), Failure> {
     Reply::Ready.send(worker).map_err(at(Step::Receive))?;
     let mut request = next(worker).map_err(told)?;
     while let Some(arm) = request.take() {
-        let init = slot.arm(worker, arm).map_err(told)?;
-        request = watch(worker, init).map_err(told)?;
+        request = slot.serve(worker, arm).map_err(told)?;
     }
     Ok(())
 }
@@ -83,6 +83,59 @@ struct Slot {
     /// What init runs on.
     stack: Stack,
     given: init::Given,
+    ipc: Ipc,
+}
+
+/// The slot's ipc namespace. Every run is in it until one may have made something there: making and
+/// ending one costs a tenth of a short run, and no program of a contest uses it.
+struct Ipc {
+    /// Hears of each call that can make something there. `None`: another one, who wants to hear of
+    /// something else, has the machine's only one (seccomp(2), `EBUSY`).
+    listener: Option<sys::seccomp::Listener>,
+    /// By the last run, as far as is known.
+    used: bool,
+}
+
+impl Ipc {
+    /// Loads the slot's filter.
+    fn load(filter: &[super::filter::Op]) -> Result<Self, Errno> {
+        match sys::seccomp::Listener::load(filter) {
+            Ok(listener) => Ok(Self { listener: Some(listener), used: false }),
+            Err(Errno::BUSY) => {
+                sys::seccomp::load(&super::filter::untold(filter))?;
+                Ok(Self { listener: None, used: false })
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Before a run: a namespace in which nobody has made anything.
+    fn renew(&mut self) -> Result<(), Errno> {
+        if std::mem::replace(&mut self.used, self.listener.is_none()) {
+            sys::process::unshare(UnshareFlags::NEWIPC)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until `worker` says something, and lets on whoever wants to make something.
+    fn watch(&mut self, worker: BorrowedFd<'_>) -> Result<(), Errno> {
+        loop {
+            let mut fds =
+                [PollFd::new(&worker, PollFlags::IN), PollFd::new(&worker, PollFlags::empty())];
+            if let Some(listener) = &self.listener {
+                fds[1] = listener.poll_fd();
+            }
+            rustix::io::retry_on_intr(|| poll(&mut fds, None))?;
+            let [said, told] = fds.map(|fd| !fd.revents().is_empty());
+            if said {
+                return Ok(());
+            }
+            if let (true, Some(listener)) = (told, &self.listener) {
+                self.used = true;
+                listener.let_go()?;
+            }
+        }
+    }
 }
 
 /// What a guest is made from. The agent prepares it, then it is init's, then the payload's; each
@@ -117,7 +170,7 @@ impl Slot {
         umask(Mode::from(0o022));
         fixed_limits().map_err(at(Step::ResourceLimits))?;
         rustix::thread::set_no_new_privs(true).map_err(at(Step::Filter))?;
-        sys::seccomp::load(&filters.slot).map_err(at(Step::Filter))?;
+        let ipc = Ipc::load(&filters.slot).map_err(at(Step::Filter))?;
         let stack = || Stack::new().map_err(at(Step::Stack));
         let stage = Stage {
             uid,
@@ -129,22 +182,40 @@ impl Slot {
         };
         let other_end = Inherited::of(worker);
         let given = init::Given { stack: stack()?, group: None, other_end, stage };
-        Ok(Self { stack: stack()?, given })
+        Ok(Self { stack: stack()?, given, ipc })
+    }
+
+    /// Makes the next box, and waits until the worker wants another, or is gone; either ends it.
+    fn serve(&mut self, worker: BorrowedFd<'_>, request: Arm) -> Result<Option<Arm>, Failure> {
+        self.ipc.renew().map_err(at(Step::Unshare))?;
+        let Self { ipc, .. } = self;
+        let init = Self::arm(&mut self.stack, &mut self.given, worker, request)?;
+        ipc.watch(worker).map_err(at(Step::Receive))?;
+        end(init)?;
+        let next = next(worker)?;
+        if let Some(arm) = &next {
+            clear(arm).map_err(at(Step::Unmount))?;
+        }
+        Ok(next)
     }
 
     /// Makes the next box up to the point where only the command is missing.
-    fn arm(&mut self, worker: BorrowedFd<'_>, request: Arm) -> Result<Tenant<'_>, Failure> {
+    fn arm<'a>(
+        stack: &'a mut Stack,
+        given: &'a mut init::Given,
+        worker: BorrowedFd<'_>,
+        request: Arm,
+    ) -> Result<Tenant<'a>, Failure> {
         if let Some(work) = &request.work {
             mount_work(work.as_fd()).map_err(at(Step::Work))?;
         }
         let (ours, theirs) = socket_pair().map_err(at(Step::Sockets))?;
-        let Self { stack, given } = self;
         given.group = request.group.as_ref().map(Inherited::of);
         given.other_end = Inherited::of(&theirs);
         given.stage.worker = Inherited::of(&ours);
         given.stage.start = payload::Start::Waits;
-        let namespaces = (libc::CLONE_NEWPID | libc::CLONE_NEWIPC) as u64;
-        let init = start(stack, namespaces, given, init::run).map_err(at(Step::CloneInit))?;
+        let init = start(stack, libc::CLONE_NEWPID as u64, given, init::run)
+            .map_err(at(Step::CloneInit))?;
         drop(ours);
         let pidfd = init.as_fd().try_clone_to_owned();
         let told = pidfd.map_err(|_| at(Step::CloneInit)(Errno::MFILE)).and_then(|pidfd| {
@@ -174,20 +245,13 @@ fn next(worker: BorrowedFd<'_>) -> Result<Option<Arm>, Failure> {
     }
 }
 
-/// Waits until the worker wants the next box, or is gone; either ends the present one.
-fn watch(worker: BorrowedFd<'_>, init: Tenant<'_>) -> Result<Option<Arm>, Failure> {
-    let mut fds = [PollFd::new(&worker, PollFlags::IN)];
-    rustix::io::retry_on_intr(|| poll(&mut fds, None)).map_err(at(Step::Receive))?;
-    end(init)?;
-    let next = next(worker)?;
-    if next.is_some() {
-        detach("/proc").map_err(at(Step::Unmount))?;
+/// Takes away what the last box had and the next one shall not.
+fn clear(next: &Arm) -> Result<(), Errno> {
+    detach("/proc")?;
+    if next.work.is_none() {
+        return Ok(());
     }
-    if next.as_ref().is_some_and(|arm| arm.work.is_some()) {
-        let work = WORK.map(|(_, target)| target).into_iter().chain([WHOLE]);
-        work.into_iter().try_for_each(detach).map_err(at(Step::Unmount))?;
-    }
-    Ok(next)
+    WORK.map(|(_, target)| target).into_iter().chain([WHOLE]).try_for_each(detach)
 }
 
 /// Limits that are the same for every run; guests inherit them. A core size of 1 and not 0, because

@@ -8,6 +8,9 @@
 //! microseconds when it is loaded and more at each call. Calls of a foreign architecture (32-bit
 //! or x32), whose numbers mean something else, end the guest with `SIGSYS`
 //! (Documentation/userspace-api/seccomp_filter.rst, "Pitfalls").
+//!
+//! The answer `TELL` refuses nothing: the call waits until the agent, who holds the listener of the
+//! slot's program, has taken note of it (seccomp_unotify(2)).
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -28,6 +31,7 @@ const RETURN: u16 = 0x06; // BPF_RET | BPF_K
 // linux/seccomp.h.
 const KILL_PROCESS: u32 = 0x8000_0000;
 const ERRNO: u32 = 0x0005_0000;
+const TELL: u32 = 0x7fc0_0000; // SECCOMP_RET_USER_NOTIF
 const ALLOW: u32 = 0x7fff_0000;
 
 // Offsets in struct seccomp_data, little-endian: nr, arch, instruction_pointer, args[6].
@@ -112,10 +116,17 @@ pub(super) fn compile() -> Result<Filters, Error> {
     Ok(Filters { slot: program(leaves(first)?), guest })
 }
 
+/// A program that tells nobody: what it would tell is allowed.
+pub(super) fn untold(program: &[Op]) -> Vec<Op> {
+    let tells = op(RETURN, TELL);
+    program.iter().map(|&op| if op == tells { Op { value: ALLOW, ..op } } else { op }).collect()
+}
+
 /// The policy for a guest that another program becomes: that program's own calls, `open`, are
-/// refused only as `rules` say.
+/// refused only as `rules` say. Nobody is told of anything.
 pub(crate) fn compile_with(open: &[Sysno], rules: &str) -> Result<Vec<Op>, Error> {
     let mut leaves = leaves(self::rules(POLICY)?)?;
+    leaves.retain(|_, leaf| leaf.iter().all(|(_, answer)| *answer != TELL));
     for call in open {
         leaves.remove(&call.id().cast_unsigned());
     }
@@ -147,7 +158,7 @@ fn rules(policy: &str) -> Result<Vec<Rule>, Error> {
 fn leaves(rules: Vec<Rule>) -> Result<BTreeMap<u32, Leaf>, Error> {
     let mut leaves = BTreeMap::<u32, Leaf>::new();
     for rule in rules {
-        let answer = ERRNO | errno(&rule.answer)?;
+        let answer = answer(&rule.answer)?;
         for call in &rule.calls {
             let Ok(number) = Sysno::from_str(call) else { continue };
             let leaf = leaves.entry(number.id().cast_unsigned()).or_default();
@@ -160,14 +171,15 @@ fn leaves(rules: Vec<Rule>) -> Result<BTreeMap<u32, Leaf>, Error> {
     Ok(leaves)
 }
 
-fn errno(name: &str) -> Result<u32, Error> {
-    let number = match name {
+fn answer(name: &str) -> Result<u32, Error> {
+    let errno = match name {
+        "TELL" => return Ok(TELL),
         "EPERM" => libc::EPERM,
         "ENOSYS" => libc::ENOSYS,
         "EAFNOSUPPORT" => libc::EAFNOSUPPORT,
         _ => return Err(Error::Answer(name.to_owned())),
     };
-    Ok(number.unsigned_abs())
+    Ok(ERRNO | errno.unsigned_abs())
 }
 
 /// Halves the calls until three are left. Jumps over a half are unconditional ones, whose offset
@@ -239,7 +251,7 @@ mod tests {
     use super::*;
 
     /// Runs a program as the kernel would, for the four kinds of instruction that are used.
-    fn answer(program: &[Op], nr: u32, arch: u32, args: [u32; 2]) -> u32 {
+    fn outcome(program: &[Op], nr: u32, arch: u32, args: [u32; 2]) -> u32 {
         let (mut at, mut accumulator) = (0, 0);
         loop {
             let Op { code, if_true, if_false, value } = program[at];
@@ -269,7 +281,7 @@ mod tests {
 
     /// What a guest gets from both programs: what one of them refuses is refused.
     fn guests(filters: &Filters, nr: u32, arch: u32, args: [u32; 2]) -> u32 {
-        let answers = [&filters.slot, &filters.guest].map(|p| answer(p, nr, arch, args));
+        let answers = [&filters.slot, &filters.guest].map(|p| outcome(p, nr, arch, args));
         answers.into_iter().find(|a| *a != ALLOW).unwrap_or(ALLOW)
     }
 
@@ -296,9 +308,29 @@ mod tests {
         let slot = compile().unwrap().slot;
         for call in ["clone3", "unshare", "mount", "umount2", "move_mount", "open_tree", "seccomp"]
         {
-            assert_eq!(answer(&slot, number(call), THIS_ARCH, [0, 0]), ALLOW, "{call}");
+            assert_eq!(outcome(&slot, number(call), THIS_ARCH, [0, 0]), ALLOW, "{call}");
         }
-        assert_ne!(answer(&slot, number("bpf"), THIS_ARCH, [0, 0]), ALLOW);
+        assert_ne!(outcome(&slot, number("bpf"), THIS_ARCH, [0, 0]), ALLOW);
+    }
+
+    #[test]
+    fn who_may_use_the_ipc_namespace_is_told_of_or_not() {
+        let Filters { slot, .. } = compile().unwrap();
+        for call in ["shmget", "semget", "msgget", "mq_open"] {
+            assert_eq!(outcome(&slot, number(call), THIS_ARCH, [0, 0]), TELL, "{call}");
+        }
+        let silent = untold(&slot);
+        let leaves = leaves(rules(POLICY).unwrap()).unwrap();
+        for nr in 0..600 {
+            let expected = match outcome(&slot, nr, THIS_ARCH, [0, 0]) {
+                TELL => ALLOW,
+                other => other,
+            };
+            assert_eq!(outcome(&silent, nr, THIS_ARCH, [0, 0]), expected, "call {nr}");
+        }
+        // Somebody who listens to nothing would leave a guest without an answer.
+        assert!(leaves.values().flatten().any(|(_, answer)| *answer == TELL));
+        assert!(!silent.contains(&op(RETURN, TELL)));
     }
 
     #[test]
@@ -319,7 +351,7 @@ mod tests {
     fn isolate_may_do_its_work_and_its_guest_little_more_than_others() {
         use crate::isolate::{CALLS, POLICY};
         let program = compile_with(CALLS, POLICY).unwrap();
-        let ask = |name, arg| answer(&program, number(name), THIS_ARCH, [arg, 0]);
+        let ask = |name, arg| outcome(&program, number(name), THIS_ARCH, [arg, 0]);
         for call in CALLS {
             assert_eq!(ask(call.name(), 0), ALLOW, "{call}");
         }
@@ -331,6 +363,7 @@ mod tests {
         assert_eq!(ask("clone", libc::CLONE_NEWUSER as u32), ERRNO | libc::EPERM as u32);
         assert_eq!(ask("clone", (libc::CLONE_NEWPID | libc::CLONE_NEWNET) as u32), ALLOW);
         assert_eq!(ask("add_key", 0), ERRNO | libc::ENOSYS as u32);
+        assert_eq!(ask("shmget", 0), ALLOW);
         let rules = rules(POLICY).unwrap();
         assert!(rules.iter().all(|r| r.reason.split_whitespace().count() >= 3));
     }
@@ -338,9 +371,9 @@ mod tests {
     #[test]
     fn foreign_architectures_end_the_guest() {
         let program = compile().unwrap().slot;
-        assert_eq!(answer(&program, 1, 0x4000_0003, [0, 0]), KILL_PROCESS);
+        assert_eq!(outcome(&program, 1, 0x4000_0003, [0, 0]), KILL_PROCESS);
         #[cfg(target_arch = "x86_64")]
-        assert_eq!(answer(&program, X32 | 1, THIS_ARCH, [0, 0]), KILL_PROCESS);
+        assert_eq!(outcome(&program, X32 | 1, THIS_ARCH, [0, 0]), KILL_PROCESS);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt::Write;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -73,6 +73,11 @@ impl Rig {
         fs::hard_link(built, dir.join(&mark))?;
         let bytes = fs::metadata(built)?.len();
         Ok(Staged { mark, artefact: Arc::new(Artefact::new(dir, bytes)) })
+    }
+
+    /// A program of the suite that runs on the machine itself.
+    pub(crate) fn host_program(&self, name: &str) -> Result<&Path, Failed> {
+        self.programs.get(name)
     }
 
     /// An empty folder of this machine.

@@ -43,6 +43,8 @@ pub(crate) static ALL: &[Scenario] = &[
         .with(&["a36_change_the_artefact"]),
     scenario("a44_two_boxes_cannot_meet", "44", boxes::two_boxes_cannot_meet),
     scenario("a48_nothing_is_left_for_the_next_run", "48, 49", boxes::nothing_is_left),
+    scenario("a48_nothing_is_counted", "48", boxes::nothing_is_counted),
+    scenario("a48_nothing_is_left_beside_a_listener", "48", boxes::beside_another_listener),
     scenario("a49_folders_as_new_for_each_run", "48, 49", boxes::folders_as_new),
     scenario("a59_endless_includes", "59", compile::endless_includes),
     scenario("a60_files_of_the_machine", "60", compile::files_of_the_machine),

@@ -1,4 +1,4 @@
-//! Box init: pid 1 of a run's own pid and ipc namespaces. It starts the payload and waits until
+//! Box init: pid 1 of a run's own pid namespace. It starts the payload and waits until
 //! that is the guest; then it reaps, and reports. Its death takes every process of the box with it
 //! (pid_namespaces(7)).
 //!

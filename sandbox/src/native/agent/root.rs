@@ -55,7 +55,8 @@ struct Bind {
 
 /// Leaves the machine's namespaces and moves into a root of its own.
 pub(super) fn enter(mounts: &[Mount], uid: u32) -> Result<(), Failure> {
-    let own = UnshareFlags::NEWNS | UnshareFlags::NEWNET | UnshareFlags::NEWUTS;
+    let own =
+        UnshareFlags::NEWNS | UnshareFlags::NEWNET | UnshareFlags::NEWUTS | UnshareFlags::NEWIPC;
     sys::process::unshare(own).map_err(at(Step::Unshare))?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).map_err(at(Step::Private))?;

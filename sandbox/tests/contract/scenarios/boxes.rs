@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, pipe};
+use std::process::Command;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -120,6 +121,41 @@ pub(super) fn nothing_is_left(rig: &Rig) -> Result<(), Failed> {
             .iter()
             .all(|k| said.lines().any(|line| line == format!("{k}=ok")));
         ensure(turn == "look" || left, || format!("cannot leave anything: {said}"))?;
+    }
+    Ok(())
+}
+
+/// What one run makes and takes away again, the next one cannot tell: the kernel counts on from the
+/// ids that it has given (ipc/util.c, ipc_idr_alloc).
+pub(super) fn nothing_is_counted(rig: &Rig) -> Result<(), Failed> {
+    let program = rig.program("leftovers")?;
+    let ids = || -> Result<Vec<u8>, Failed> {
+        let outcome = rig.run(&program.mark, program.job(&["count"]))?.outcome;
+        ensure(outcome.termination == Termination::Exited(0), || format!("{outcome:?}"))?;
+        Ok(outcome.stdout.bytes)
+    };
+    let first = ids()?;
+    ensure(first.iter().filter(|byte| **byte == b'\n').count() == 3, || format!("{first:?}"))?;
+    for turn in 2..5 {
+        let seen = ids()?;
+        let text = || format!("run {turn}: {}", String::from_utf8_lossy(&seen));
+        ensure(seen == first, text)?;
+    }
+    Ok(())
+}
+
+/// The same where another one has the machine's only listener for filters, so that nobody is told
+/// of what a guest may have made.
+pub(super) fn beside_another_listener(rig: &Rig) -> Result<(), Failed> {
+    for case in ["a48_nothing_is_left_for_the_next_run", "a48_nothing_is_counted"] {
+        #[expect(clippy::disallowed_methods, reason = "this binary itself, below a filter")]
+        let output = Command::new(rig.host_program("overhear")?)
+            .arg(std::env::current_exe()?)
+            .args(["--exact", &format!("{}::{case}", rig.engine())])
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let ran = output.status.success() && said.contains("1 passed");
+        ensure(ran, || format!("{case}, {}: {said}", output.status))?;
     }
     Ok(())
 }
