@@ -71,18 +71,22 @@ impl Streams {
             Stdout::Pipe(fd) => (None, fd),
         };
         let (read, stderr) = pipe()?;
-        Ok(Self { stdin, stdout, stderr, outputs: Outputs { stdout: ours, stderr: read } })
+        let outputs = Outputs { stdout: ours, stderr: read, guests: [None, None] };
+        Ok(Self { stdin, stdout, stderr, outputs })
     }
 
     /// Hands the command and the guest's ends to the box; the guest starts.
     fn send(self, slot: &Slot<Armed>, message: &[u8], shown: Shown) -> Result<Outputs, StepError> {
-        let Self { stdin, stdout, stderr, outputs } = self;
+        let Self { stdin, stdout, stderr, mut outputs } = self;
         let mut fds = vec![stdout.as_fd(), stderr.as_fd()];
         if let Shown::New(artefact) = &shown {
             fds.push(artefact.as_fd());
         }
         fds.extend(stdin.as_ref().map(AsFd::as_fd));
         wire::send(slot.phase.request.as_fd(), message, &fds).map_err(step("send the command"))?;
+        // A caller's pipe ends for whoever reads it when the guest has ended it.
+        let captured = outputs.stdout.is_some();
+        outputs.guests = [captured.then_some(stdout), Some(stderr)];
         Ok(outputs)
     }
 }

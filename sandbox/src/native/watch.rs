@@ -39,6 +39,9 @@ pub(super) struct Watched {
 pub(super) struct Outputs {
     pub(super) stdout: Option<OwnedFd>,
     pub(super) stderr: OwnedFd,
+    /// Copies of the guest's ends. As long as they are here no pipe ends, which nobody has to be
+    /// woken for: the box ends, too.
+    pub(super) guests: [Option<OwnedFd>; 2],
 }
 
 /// Watches a run that was just started, to its end.
@@ -48,7 +51,7 @@ pub(super) fn watch(
     limits: &Limits,
     cancel: &Cancel,
 ) -> Result<Watched, SlotError> {
-    let Outputs { stdout, stderr } = outputs;
+    let Outputs { stdout, stderr, guests: _open } = outputs;
     let mut watch = Watch {
         slot,
         limits,
@@ -56,7 +59,6 @@ pub(super) fn watch(
         stdout: Stream::new(stdout, limits.output)?,
         stderr: Stream::new(Some(stderr), limits.stderr)?,
         done: None,
-        listening: true,
         killed: None,
         next_look: Instant::now(),
     };
@@ -84,8 +86,6 @@ struct Watch<'a> {
     stdout: Stream,
     stderr: Stream,
     done: Option<Done>,
-    /// Whether init may have something to say.
-    listening: bool,
     /// Why we killed the box, and when.
     killed: Option<(Cause, Instant)>,
     /// When the group is looked at next.
@@ -102,8 +102,7 @@ impl Watch<'_> {
                 match source {
                     Source::Stdout if self.stdout.take_in()? => self.kill(Cause::Output),
                     Source::Stderr => _ = self.stderr.take_in()?,
-                    // Its last words may have come with its death.
-                    Source::Init | Source::Request => self.hear(),
+                    Source::Init => self.hear(),
                     Source::Cancel => self.kill(Cause::Cancelled),
                     Source::Stdout => {}
                 }
@@ -155,13 +154,12 @@ impl Watch<'_> {
         }
     }
 
-    /// Takes what init has to say, if anything: it speaks once, or closes its end when it is killed.
+    /// Takes what init had to say, if anything: it speaks once before it ends, or is killed.
     fn hear(&mut self) {
         let request = self.slot.phase.request.as_fd();
-        if !self.listening || !super::slot::readable(request, Duration::ZERO) {
+        if !super::slot::readable(request, Duration::ZERO) {
             return;
         }
-        self.listening = false;
         let mut message = [0; 64];
         let heard = wire::receive(request, &mut message);
         self.done = heard.ok().and_then(|(length, _)| Done::decode(&message[..length]));
@@ -173,11 +171,9 @@ impl Watch<'_> {
             Some((_, since)) => since + DYING,
             None => self.next_look.min(self.started + self.limits.wall),
         };
-        let Armed { request, init, .. } = &self.slot.phase;
-        // What has nothing more to say is left out: a hang-up is reported unasked, and would spin.
+        // What has nothing more to say is left out: it would be reported unasked, and spin.
         let sources = [
-            (Source::Init, Some(init.as_fd())),
-            (Source::Request, self.listening.then(|| request.as_fd())),
+            (Source::Init, Some(self.slot.phase.init.as_fd())),
             (Source::Cancel, self.killed.is_none().then(|| cancel.as_fd())),
             (Source::Stdout, self.stdout.fd.as_ref().map(AsFd::as_fd)),
             (Source::Stderr, self.stderr.fd.as_ref().map(AsFd::as_fd)),
@@ -247,12 +243,10 @@ impl Stream {
 enum Source {
     /// The box is dead.
     Init,
-    /// Its init has something to say, or closed its end.
-    Request,
     /// The caller withdrew the run.
     Cancel,
-    /// Output, or its end.
+    /// Output.
     Stdout,
-    /// Error output, or its end.
+    /// Error output.
     Stderr,
 }

@@ -168,8 +168,9 @@ fn copy(contents: &Contents, out: &mut std::fs::File) -> io::Result<()> {
     }
 }
 
-/// A private, sealed, seekable copy to be standard input: nobody else shares its inode, so neither
-/// locks nor writes on it reach another run.
+/// A private, sealed, seekable copy to be standard input: nobody else shares its inode, so locks on
+/// it reach no other run, and nobody can write. (To open it once more for reading only would take a
+/// path through procfs: some ten microseconds, and again when the kernel forgets it.)
 pub(super) fn stdin_copy(contents: &Contents) -> Result<OwnedFd, SlotError> {
     let make = || -> io::Result<OwnedFd> {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING | MemfdFlags::NOEXEC_SEAL;
@@ -184,9 +185,8 @@ pub(super) fn stdin_copy(contents: &Contents) -> Result<OwnedFd, SlotError> {
             &file,
             SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL,
         )?;
-        // Read-only, with a position of its own.
-        let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
-        Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
+        io::Seek::rewind(&mut file)?;
+        Ok(file.into())
     };
     make().map_err(|source| SlotError::Input { path: PathBuf::from("standard input"), source })
 }

@@ -1,6 +1,6 @@
 /*
  * attack: plain
- * title: standard input is a file: seekable, of known size, read-only
+ * title: standard input is a file: seekable, of known size, not to be changed
  * stdin: "hello\n\u0000world"
  * ends: exited 0
  * says: size=12
@@ -8,7 +8,11 @@
  * says: first=12
  * says: again=12
  * says: same=1
- * says: write=EBADF
+ * says: write=EPERM
+ * says: shorter=-1
+ * says: shared=0
+ * isolate-says: write=EBADF
+ * isolate-because: isolate opens it for reading only; the native engine's is sealed (memfd_create(2))
  */
 #include "say.h"
 
@@ -24,5 +28,7 @@ int main(void)
     say_number("again", read(0, text, sizeof text));
     say_number("same", memcmp(text, "hello\n\0world", 12) == 0);
     TRY("write", write(0, "x", 1));
+    say_number("shorter", ftruncate(0, 3));
+    say_number("shared", mmap(NULL, 12, PROT_READ | PROT_WRITE, MAP_SHARED, 0, 0) != MAP_FAILED);
     return 0;
 }
