@@ -12,6 +12,7 @@ mod run;
 mod slot;
 mod termination;
 mod uids;
+mod views;
 mod watch;
 mod wire;
 mod work;
@@ -39,7 +40,7 @@ pub struct Config {
     /// Boxes that may exist at once, 1,024 at most. Default 32: twice the slots of a 16-core machine;
     /// one that was used and is idle costs a process of about a megabyte, one that never was nothing.
     pub boxes: u32,
-    /// Where uid ranges are leased. Default `/run/evalx`.
+    /// Where uid ranges are leased, and where an empty folder is. Default `/run/evalx`.
     pub run_dir: PathBuf,
     /// Draws the range, where others on this machine do not see that folder: a pod's own id.
     pub uid_seed: Option<String>,
@@ -116,10 +117,11 @@ impl NativeSandbox {
             return Err(Error::NotRoot);
         }
         use_all_descriptors();
+        let views = views::Views::new(&run_dir);
         let uids = uids::Uids::take(run_dir, uid_seed).map_err(Error::Uids)?;
         let tree = Tree::open().map_err(Error::Cgroup)?;
         let filters = filter::compile().map_err(Error::Filter)?;
-        let agents = Agents::new(tree, mounts, filters, uids)
+        let agents = Agents::new(tree, mounts, filters, uids, views)
             .map_err(|source| Error::Slot { slot: 0, source })?;
         let boxes = boxes.clamp(1, uids::MOST);
         let pool = Pool { idle: Vec::new(), unused: (0..boxes).rev().collect() };

@@ -157,13 +157,13 @@ impl Slot {
     fn set_up(worker: BorrowedFd<'_>) -> Result<Self, Failure> {
         let mut buffer = vec![0; MESSAGE_MAX];
         let (length, _) = wire::receive(worker, &mut buffer).map_err(at(Step::Receive))?;
-        let Setup { uid, join, mounts, filters } = serde_json::from_slice(&buffer[..length])
+        let Setup { uid, join, mounts, filters, empty } = serde_json::from_slice(&buffer[..length])
             .map_err(|_| Failure { step: Step::Understand, errno: Errno::INVAL })?;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let proc = rustix::fs::open("/proc", flags, Mode::empty()).map_err(at(Step::Root))?;
         join_groups(&join).map_err(at(Step::JoinGroup))?;
         spare(proc.as_fd());
-        root::enter(&mounts, uid)?;
+        root::enter(&mounts, empty.as_deref(), uid)?;
         // Executed by a descriptor, it would be shown by that one's number.
         rustix::thread::set_name(c"evalx-agent").map_err(at(Step::Session))?;
         default_signals();

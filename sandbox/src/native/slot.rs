@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -21,8 +21,9 @@ use rustix::time::Timespec;
 use super::agent::ARGV0;
 use super::filter::Filters;
 use super::uids::{self, Uids};
+use super::views::Views;
 use super::wire::{self, BoxFolder, Failure, MESSAGE_MAX, Reply, Setup};
-use super::work::{self, WorkFs};
+use super::work::WorkFs;
 use crate::cgroup::{self, Entry, Group, Tree};
 use crate::collect;
 use crate::{Artefact, Mount, sys};
@@ -147,6 +148,7 @@ pub(super) struct Agents {
     uids: Uids,
     /// See [`this_program`].
     program: OwnedFd,
+    views: Arc<Views>,
 }
 
 impl Agents {
@@ -155,8 +157,10 @@ impl Agents {
         mounts: Vec<Mount>,
         filters: Filters,
         uids: Uids,
+        views: Views,
     ) -> Result<Self, SlotError> {
-        Ok(Self { tree, mounts, filters, uids, program: this_program()? })
+        let (program, views) = (this_program()?, Arc::new(views));
+        Ok(Self { tree, mounts, filters, uids, program, views })
     }
 
     pub(super) fn tree(&self) -> &Tree {
@@ -175,6 +179,7 @@ impl Agents {
             uid,
             residents: 0,
             shown: Weak::new(),
+            views: Arc::clone(&self.views),
         };
         let join = match base.group.entry() {
             Entry::Born(_) => Vec::new(),
@@ -182,7 +187,13 @@ impl Agents {
         };
         // On v1 the agent and the box's init live in the group.
         let residents = if join.is_empty() { 0 } else { 2 };
-        let setup = Setup { uid, join, mounts: self.mounts.clone(), filters: self.filters.clone() };
+        let setup = Setup {
+            uid,
+            join,
+            mounts: self.mounts.clone(),
+            filters: self.filters.clone(),
+            empty: self.views.empty().map(Path::to_owned),
+        };
         let message = serde_json::to_vec(&setup)
             .map_err(|e| StepError { step: "write the slot's set-up", source: e.into() })?;
         wire::send(base.agent.control.as_fd(), &message, &[]).map_err(step("set up the agent"))?;
@@ -229,6 +240,7 @@ struct Base {
     /// What is mounted at `/box`, from the last run that had an artefact there. It keeps the
     /// allocation, and so the identity, not the artefact.
     shown: Weak<Artefact>,
+    views: Arc<Views>,
 }
 
 /// What becomes of `/box` for a run.
@@ -336,7 +348,10 @@ impl Slot<Armed> {
         let Some(artefact) = artefact else { return Ok(Shown::Nothing) };
         // By identity and not by path: a folder that was removed may have been made again.
         let same = std::ptr::eq(before.as_ptr(), Arc::as_ptr(artefact));
-        let shown = if same { Shown::Same } else { Shown::New(work::artefact_mount(artefact)?) };
+        let shown = match same {
+            true => Shown::Same,
+            false => Shown::New(self.base.views.artefact(artefact)?),
+        };
         self.base.shown = Arc::downgrade(artefact);
         Ok(shown)
     }

@@ -32,6 +32,8 @@ pub(super) struct Setup {
     pub(super) join: Vec<std::path::PathBuf>,
     pub(super) mounts: Vec<Mount>,
     pub(super) filters: Filters,
+    /// An empty folder, where there are overlays.
+    pub(super) empty: Option<std::path::PathBuf>,
 }
 
 /// A step of ours that failed between the worker's request and the guest's first instruction.

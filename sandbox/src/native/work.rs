@@ -11,13 +11,13 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, FsPickFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create,
-    fsconfig_reconfigure, fsconfig_set_string, fsmount, fsopen, fspick, open_tree,
+    FsMountFlags, FsOpenFlags, FsPickFlags, MountAttrFlags, fsconfig_create, fsconfig_reconfigure,
+    fsconfig_set_string, fsmount, fsopen, fspick,
 };
 use rustix::time::{ClockId, clock_gettime};
 
 use super::slot::{SlotError, StepError, step};
-use crate::{Artefact, Bytes, Contents, InputFile, sys};
+use crate::{Bytes, Contents, InputFile};
 
 /// Folders in it: work directory, `/tmp`, `/dev/shm`.
 const FOLDERS: [&str; 3] = ["w", "t", "s"];
@@ -189,15 +189,4 @@ pub(super) fn stdin_copy(contents: &Contents) -> Result<OwnedFd, SlotError> {
         Ok(file.into())
     };
     make().map_err(|source| SlotError::Input { path: PathBuf::from("standard input"), source })
-}
-
-/// A detached read-only mount of an artefact.
-pub(super) fn artefact_mount(artefact: &Artefact) -> Result<OwnedFd, StepError> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    let make = || {
-        let tree = open_tree(rustix::fs::CWD, artefact.dir(), flags)?;
-        sys::mount::lock_down(tree.as_fd(), false)?;
-        Ok(tree)
-    };
-    make().map_err(step("mount the artefact"))
 }

@@ -42,7 +42,8 @@ pub(crate) static ALL: &[Scenario] = &[
     scenario("a36_artefact_unchanged", "36", files::artefact_unchanged)
         .with(&["a36_change_the_artefact"]),
     scenario("a44_two_boxes_cannot_meet", "44", boxes::two_boxes_cannot_meet),
-    scenario("a48_nothing_is_left_for_the_next_run", "48, 49", boxes::nothing_is_left),
+    scenario("a47_shared_files_tell_nothing", "47", boxes::shared_files_tell_nothing),
+    scenario("a48_nothing_is_left_for_the_next_run", "46, 48, 49", boxes::nothing_is_left),
     scenario("a48_nothing_is_counted", "48", boxes::nothing_is_counted),
     scenario("a48_nothing_is_left_beside_a_listener", "48", boxes::beside_another_listener),
     scenario("a49_folders_as_new_for_each_run", "48, 49", boxes::folders_as_new),
@@ -52,6 +53,7 @@ pub(crate) static ALL: &[Scenario] = &[
     scenario("a62_huge_programs", "62", compile::huge_programs),
     scenario("a63_endless_error_text", "63", compile::endless_error_text),
     scenario("a70_killed_worker", "70", killed::killed_worker),
+    scenario("a71_ids_of_two_workers", "71", boxes::ids_of_two_workers),
     scenario("p_box_follows_the_job", "plain", boxes::box_follows_the_job),
     scenario("p_boxes_at_once", "plain", boxes::boxes_at_once),
     scenario("p_cancel_in_a_run", "plain", control::cancel_in_a_run),

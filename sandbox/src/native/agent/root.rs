@@ -1,13 +1,17 @@
-//! The template root of a slot, built once: a small read-only tmpfs with the base system and the
-//! toolchains bound read-only, four devices, and empty places for what each run brings.
+//! The template root of a slot, built once: a small read-only tmpfs with views of the base system and
+//! of the toolchains, five devices, and empty places for what each run brings. Nothing in it is an
+//! inode that another slot has, see [`super::super::views`].
 
 use std::ffi::CString;
 use std::fs;
+use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat, symlinkat};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, chmodat, makedev, mkdirat, mknodat, openat, symlinkat,
+};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags,
@@ -20,17 +24,20 @@ use rustix::thread::{
     set_capabilities,
 };
 
+use super::super::views;
 use super::super::wire::{Failure, Step};
 use super::at;
 use crate::{Mount, sys};
 
-/// Of the machine: bound when a folder, copied when a link (merged `/usr`), left out when absent.
+/// Of the machine: shown when a folder, copied when a link (merged `/usr`), left out when absent.
 const BASE: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/alternatives"];
 
-/// Of the machine, where there.
+/// Of the machine, copied where there.
 const FILES: [&str; 1] = ["/etc/ld.so.cache"];
 
-const DEVICES: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
+/// Minor numbers of the major 1 (Documentation/admin-guide/devices.txt).
+const DEVICES: [(&str, u32); 5] =
+    [("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)];
 
 /// Empty; each run brings its own.
 const PLACES: [&str; 6] = ["/w", "/tmp", "/dev/shm", "/box", "/proc", super::WHOLE];
@@ -46,7 +53,7 @@ fn kept() -> CapabilitySet {
         | CapabilitySet::SYS_RESOURCE
 }
 
-/// A mount to be placed, cloned from the machine before its tree is left.
+/// A mount to be placed, made of the machine's before its tree is left.
 struct Bind {
     tree: OwnedFd,
     target: PathBuf,
@@ -54,56 +61,91 @@ struct Bind {
 }
 
 /// Leaves the machine's namespaces and moves into a root of its own.
-pub(super) fn enter(mounts: &[Mount], uid: u32) -> Result<(), Failure> {
+pub(super) fn enter(mounts: &[Mount], empty: Option<&Path>, uid: u32) -> Result<(), Failure> {
     let own =
         UnshareFlags::NEWNS | UnshareFlags::NEWNET | UnshareFlags::NEWUTS | UnshareFlags::NEWIPC;
     sys::process::unshare(own).map_err(at(Step::Unshare))?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).map_err(at(Step::Private))?;
-    let binds = clone_binds(mounts).map_err(at(Step::Base))?;
+    let binds = clone_binds(mounts, empty).map_err(at(Step::Base))?;
     let root = build(&binds, uid).map_err(at(Step::Root))?;
     pivot(&root, &binds).map_err(at(Step::Pivot))?;
     rustix::system::sethostname(b"evalx").map_err(at(Step::Hostname))?;
     drop_capabilities().map_err(at(Step::Capabilities))
 }
 
-fn clone_binds(mounts: &[Mount]) -> Result<Vec<Bind>, Errno> {
-    let mut binds = Vec::new();
-    for path in BASE.into_iter().chain(FILES).map(Path::new) {
-        if path.exists() && !path.is_symlink() {
-            binds.push(clone_bind(path, path, false)?);
-        }
-    }
-    for path in DEVICES.map(Path::new) {
-        binds.push(clone_bind(path, path, true)?);
-    }
-    for Mount { from, to } in mounts {
-        binds.push(clone_bind(from, to, false)?);
+fn clone_binds(mounts: &[Mount], empty: Option<&Path>) -> Result<Vec<Bind>, Errno> {
+    let mut binds = devices()?;
+    let points = mount_points()?;
+    let own = BASE.map(Path::new).into_iter().filter(|path| path.exists() && !path.is_symlink());
+    let own = own.map(|path| (path, path));
+    for (from, to) in own.chain(mounts.iter().map(|m| (m.from.as_path(), m.to.as_path()))) {
+        // An overlay does not show what is mounted below.
+        let below = points.iter().any(|point| point != from && point.starts_with(from));
+        let tree = views::view(from, empty.filter(|_| !below), below)?;
+        binds.push(Bind { tree, target: to.to_owned(), folder: from.is_dir() });
     }
     Ok(binds)
 }
 
-fn clone_bind(from: &Path, to: &Path, device: bool) -> Result<Bind, Errno> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE
-        | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_RECURSIVE;
-    let tree = open_tree(CWD, from, flags)?;
-    sys::mount::lock_down(tree.as_fd(), device)?;
-    Ok(Bind { tree, target: to.to_owned(), folder: from.is_dir() })
+/// proc_pid_mountinfo(5): the mount point is field 5, with its blanks as `\040`, which no path of ours
+/// has.
+fn mount_points() -> Result<Vec<PathBuf>, Errno> {
+    let table = fs::read_to_string("/proc/self/mountinfo").map_err(|e| errno(&e))?;
+    Ok(table.lines().filter_map(|line| line.split(' ').nth(4)).map(PathBuf::from).collect())
 }
 
-/// The tmpfs with its folders, files and places; detached, and read-only when returned.
-fn build(binds: &[Bind], uid: u32) -> Result<OwnedFd, Errno> {
+/// A read-only `/dev` with nodes of its own. Where this process may not make any, as in a user
+/// namespace, the machine's are mounted in it.
+fn devices() -> Result<Vec<Bind>, Errno> {
+    let fs = small_tmpfs()?;
+    let dev = fsmount(&fs, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::MOUNT_ATTR_NOSUID)?;
+    make_folder(&dev, Path::new("shm"))?;
+    let mut machines = Vec::new();
+    for (name, minor) in DEVICES {
+        let mode = Mode::from(0o666);
+        match mknodat(&dev, name, FileType::CharacterDevice, mode, makedev(1, minor)) {
+            // Whatever the umask is.
+            Ok(()) => chmodat(&dev, name, mode, AtFlags::empty())?,
+            Err(Errno::PERM) => {
+                make_file(&dev, Path::new(name), b"")?;
+                machines.push(machines_device(&Path::new("/dev").join(name))?);
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    for (name, link) in [("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")] {
+        symlinkat(format!("/proc/self/fd{link}"), &dev, name)?;
+    }
+    sys::mount::lock_down(dev.as_fd(), true)?;
+    let mut binds = vec![Bind { tree: dev, target: PathBuf::from("/dev"), folder: true }];
+    binds.extend(machines);
+    Ok(binds)
+}
+
+fn machines_device(path: &Path) -> Result<Bind, Errno> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let tree = open_tree(CWD, path, flags)?;
+    sys::mount::lock_down(tree.as_fd(), true)?;
+    Ok(Bind { tree, target: path.to_owned(), folder: false })
+}
+
+fn small_tmpfs() -> Result<OwnedFd, Errno> {
     let fs = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
     for (key, value) in [("size", "1m"), ("nr_inodes", "1k"), ("mode", "0755")] {
         fsconfig_set_string(&fs, key, value)?;
     }
     fsconfig_create(&fs)?;
+    Ok(fs)
+}
+
+/// The tmpfs with its folders, files and places; detached, and read-only when returned.
+fn build(binds: &[Bind], uid: u32) -> Result<OwnedFd, Errno> {
+    let fs = small_tmpfs()?;
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
     let root = fsmount(&fs, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
     for link in BASE.map(Path::new).into_iter().filter(|p| p.is_symlink()) {
-        let target =
-            fs::read_link(link).map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
+        let target = fs::read_link(link).map_err(|e| errno(&e))?;
         symlinkat(&target, &root, inside(link))?;
     }
     for place in PLACES.map(Path::new) {
@@ -120,8 +162,8 @@ fn build(binds: &[Bind], uid: u32) -> Result<OwnedFd, Errno> {
             target => make_file(&root, target, b"")?,
         }
     }
-    for (name, link) in [("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")] {
-        symlinkat(format!("/proc/self/fd{link}"), &root, format!("dev/{name}"))?;
+    for path in FILES.map(Path::new).into_iter().filter(|path| path.exists()) {
+        make_file(&root, path, &fs::read(path).map_err(|e| errno(&e))?)?;
     }
     for (path, text) in etc(uid) {
         make_file(&root, Path::new(path), text.as_bytes())?;
@@ -143,6 +185,10 @@ fn etc(uid: u32) -> [(&'static str, String); 5] {
         ("/etc/hosts", "127.0.0.1 localhost evalx\n".to_owned()),
         ("/etc/hostname", "evalx\n".to_owned()),
     ]
+}
+
+fn errno(error: &std::io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
 }
 
 fn inside(path: &Path) -> &Path {
@@ -167,7 +213,7 @@ fn make_file(root: &OwnedFd, path: &Path, text: &[u8]) -> Result<(), Errno> {
     }
     let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
     let file = openat(root, inside(path), flags, Mode::from(0o644))?;
-    rustix::io::write(&file, text).map(|_| ())
+    fs::File::from(file).write_all(text).map_err(|e| errno(&e))
 }
 
 /// Attaches the root over a folder that surely exists, places the binds in it, pivots (the old

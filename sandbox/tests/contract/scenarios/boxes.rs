@@ -1,21 +1,27 @@
 //! Two boxes at once, and two runs behind each other.
 
 use std::collections::BTreeSet;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, pipe};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
+use rustix::fs::{FlockOperation, flock};
 use sandbox::{
-    Artefact, Cancel, Contents, Engine, InputFile, Job, Limits, NativeSandbox, Sandbox as _, Stdin,
-    Stdout, Termination, native,
+    Artefact, Cancel, Contents, Engine, InputFile, Job, Limits, NativeSandbox, Outcome,
+    Sandbox as _, Stdin, Stdout, Termination, native,
 };
 
 use super::ensure;
+use crate::invariants::{alive, nothing_left_of, within};
 use crate::machine::in_time;
-use crate::rig::{Rig, chain};
+use crate::rig::{Rig, Staged, chain};
+use crate::victim::Victim;
 
 /// How many boxes the suite uses at once; the rig has warmed up as many.
 pub(crate) const AT_ONCE: usize = 4;
@@ -77,52 +83,125 @@ pub(super) fn ids_of_many_boxes(rig: &Rig) -> Result<(), Failed> {
 /// One box listens wherever it may, another one looks for it.
 pub(super) fn two_boxes_cannot_meet(rig: &Rig) -> Result<(), Failed> {
     let (listener, guest) = (rig.program("meet")?, rig.program("meet")?);
-    let (listener_in, until) = pipe()?;
-    let (from_listener, listener_out) = pipe()?;
-    let job = Job {
-        stdin: Stdin::Pipe(listener_in.into()),
-        stdout: Stdout::Pipe(listener_out.into()),
-        ..listener.job(&["listen"])
-    };
-    let (host, met, rest) = thread::scope(|scope| {
-        let host = scope.spawn(|| rig.run(&listener.mark, job));
-        let mut from_listener = BufReader::new(from_listener);
-        let mut text = String::new();
-        let up = from_listener.read_line(&mut text);
-        let met = match up {
-            Ok(_) if text == "listening=yes\n" => rig.run(&guest.mark, guest.job(&["connect"])),
-            other => Err(format!("the listener says {text:?} ({other:?})").into()),
-        };
-        // The end of its input is what the listener waits for.
-        drop(until);
-        let mut rest = String::new();
-        let read = from_listener.read_to_string(&mut rest);
-        (host.join(), met, read.map(|_| rest))
-    });
-    let met = met?.outcome;
-    let host = host.map_err(|_| "the listener's thread panicked")??.outcome;
-    ensure(host.termination == Termination::Exited(0), || format!("{host:?}"))?;
-    let rest = rest?;
+    let host = listener.job(&["listen"]);
+    let (met, rest) = beside(rig, (&listener, host, "listening=yes"), || {
+        Ok(rig.run(&guest.mark, guest.job(&["connect"]))?.outcome)
+    })?;
     ensure(rest == "guests=0\n", || format!("the listener says {rest:?}"))?;
     let said = String::from_utf8_lossy(&met.stdout.bytes).into_owned();
     let kept_apart = said.lines().count() == 5 && !said.contains("=ok");
     ensure(met.termination == Termination::Exited(0) && kept_apart, || format!("found: {said}"))
 }
 
+/// One box holds and uses whatever it sees of the machine, another one looks at the same, and so do
+/// we: nobody notices. isolate takes locks away and leaves watches.
+pub(super) fn shared_files_tell_nothing(rig: &Rig) -> Result<(), Failed> {
+    let (holder, guest) = (rig.program("neighbours")?, rig.program("neighbours")?);
+    let looks = || -> Result<Outcome, Failed> {
+        for path in ["/usr/bin/env", "/usr", "/dev/null", "/etc/ld.so.cache"] {
+            let file = File::open(path)?;
+            let free = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+            ensure(free, || format!("a box holds {path} of the machine"))?;
+        }
+        Ok(rig.run(&guest.mark, guest.job(&["look"]))?.outcome)
+    };
+    let host = holder.job(&["hold"]);
+    let (seen, _) = beside(rig, (&holder, host, "holding=yes"), looks)?;
+    let said = String::from_utf8_lossy(&seen.stdout.bytes).into_owned();
+    let kinds = ["flock", "lock", "ofd", "inotify", "dnotify"];
+    let visible = |kind: &&&str| !said.lines().any(|line| line == format!("{kind}=0"));
+    let seen: Vec<_> = kinds.iter().filter(visible).collect();
+    let leave = if rig.engine() == Engine::Isolate { &["inotify", "dnotify"][..] } else { &[] };
+    let wrong: Vec<_> = seen.iter().filter(|kind| !leave.contains(**kind)).collect();
+    ensure(wrong.is_empty(), || format!("one box sees of another: {said}"))
+}
+
+/// Runs `host` until it says `line`, then does `guest` beside it, and ends its input. What came of
+/// the guest, and what else the host said.
+fn beside(
+    rig: &Rig,
+    (program, job, line): (&Staged, Job, &str),
+    guest: impl FnOnce() -> Result<Outcome, Failed>,
+) -> Result<(Outcome, String), Failed> {
+    let (host_in, until) = pipe()?;
+    let (from_host, host_out) = pipe()?;
+    let job =
+        Job { stdin: Stdin::Pipe(host_in.into()), stdout: Stdout::Pipe(host_out.into()), ..job };
+    let (host, met, rest) = thread::scope(|scope| {
+        let host = scope.spawn(|| rig.run(&program.mark, job));
+        let mut from_host = BufReader::new(from_host);
+        let mut text = String::new();
+        let up = from_host.read_line(&mut text);
+        let met = match up {
+            Ok(_) if text.trim_end() == line => guest(),
+            other => Err(format!("the first box says {text:?} ({other:?})").into()),
+        };
+        // The end of its input is what it waits for.
+        drop(until);
+        let mut rest = String::new();
+        let read = from_host.read_to_string(&mut rest);
+        (host.join(), met, read.map(|_| rest))
+    });
+    let met = met?;
+    let host = host.map_err(|_| "the first box's thread panicked")??.outcome;
+    ensure(host.termination == Termination::Exited(0), || format!("{host:?}"))?;
+    ensure(met.termination == Termination::Exited(0), || format!("{met:?}"))?;
+    Ok((met, rest?))
+}
+
+/// Two workers on one machine, each busy: no user id is of both.
+pub(super) fn ids_of_two_workers(rig: &Rig) -> Result<(), Failed> {
+    let (own, others) = (rig.program("tree")?, rig.program("tree")?);
+    let mut victim = Victim::start(rig.engine(), &others, &[])?;
+    let cancel = Cancel::new()?;
+    let (ids, ran) = thread::scope(|scope| {
+        let run = scope.spawn(|| rig.run_until(&own.mark, own.job(&[]), &cancel));
+        let up = |mark: &str| alive(mark).len() >= 5;
+        let both = within(Duration::from_secs(10), || up(&own.mark) && up(&others.mark));
+        let ids = [&own.mark, &others.mark].map(|mark| user_ids(mark));
+        cancel.cancel();
+        (both.then_some(ids), run.join())
+    });
+    victim.kill()?;
+    ran.map_err(|_| "the running thread panicked")??;
+    let [ours, theirs] = ids.ok_or("the guests did not show up")?;
+    let apart = !ours.is_empty() && !theirs.is_empty() && ours.is_disjoint(&theirs);
+    ensure(apart, || format!("ids of one worker: {ours:?}, of the other: {theirs:?}"))?;
+    let gone = within(Duration::from_secs(1), || alive(&others.mark).is_empty());
+    ensure(gone, || "the other worker's guests outlive it".to_owned())?;
+    // The next start takes away what a killed one left.
+    let program = rig.program("exit_with")?;
+    let owner = victim.id();
+    let mut next = Victim::start(rig.engine(), &program, &["0"])?;
+    ensure(next.ends_well()?, || "the next start of an engine does not work".to_owned())?;
+    nothing_left_of(owner)
+}
+
+/// Whom the processes that bear `mark` belong to: guests only, not those of the engine (root's).
+fn user_ids(mark: &str) -> BTreeSet<u32> {
+    let pids = alive(mark);
+    let pids = pids.iter().filter_map(|line| line.split(' ').next());
+    let owner = |pid: &str| fs::metadata(Path::new("/proc").join(pid)).ok().map(|m| m.uid());
+    pids.filter_map(owner).filter(|uid| *uid != 0).collect()
+}
+
 /// What one run leaves of each kind, the next ones do not find.
 pub(super) fn nothing_is_left(rig: &Rig) -> Result<(), Failed> {
     let program = rig.program("leftovers")?;
+    let mut pids = BTreeSet::new();
     for turn in ["leave", "look", "look", "leave", "look"] {
         let outcome = rig.run(&program.mark, program.job(&[turn]))?.outcome;
         let said = String::from_utf8_lossy(&outcome.stdout.bytes).into_owned();
         ensure(outcome.termination == Termination::Exited(0), || format!("{turn}: {outcome:?}"))?;
         ensure(turn == "leave" || !said.contains("=ok"), || format!("found: {said}"))?;
-        let left = ["work", "tmp", "shm_file", "segment"]
+        pids.extend(said.lines().filter(|line| line.starts_with("pid=")).map(str::to_owned));
+        let left = ["work", "tmp", "shm_file", "segment", "name"]
             .iter()
             .all(|k| said.lines().any(|line| line == format!("{k}=ok")));
         ensure(turn == "look" || left, || format!("cannot leave anything: {said}"))?;
     }
-    Ok(())
+    // How many processes there were before does not show either.
+    ensure(pids.len() == 1, || format!("the runs' first processes are numbered {pids:?}"))
 }
 
 /// What one run makes and takes away again, the next one cannot tell: the kernel counts on from the
