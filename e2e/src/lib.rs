@@ -9,6 +9,7 @@
 
 pub mod audit;
 pub mod cluster;
+pub mod document;
 pub mod folder;
 pub mod helm;
 pub mod http;

@@ -26,6 +26,8 @@ type Act = Pin<Box<dyn Future<Output = ()>>>;
 /// One case: its sentence and what it does.
 pub struct Case {
     name: &'static str,
+    /// What it alone needs and is not here.
+    lack: Option<String>,
     act: Box<dyn Fn(Arc<Scene>) -> Act + Send + Sync>,
 }
 
@@ -42,7 +44,13 @@ impl Case {
         A: Fn(Arc<Scene>) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + 'static,
     {
-        Self { name, act: Box::new(move |scene| Box::pin(act(scene))) }
+        Self { name, lack: None, act: Box::new(move |scene| Box::pin(act(scene))) }
+    }
+
+    /// The same, which lacks that: it is skipped as a suite is that lacks something.
+    #[must_use]
+    pub fn lacking(self, lack: Option<String>) -> Self {
+        Self { lack, ..self }
     }
 }
 
@@ -109,9 +117,10 @@ pub fn run(need: Need, pace: Pace, cases: Vec<Case>) -> ExitCode {
     ));
     let trials = cases.into_iter().map(|case| {
         let stage = Arc::clone(&stage);
-        Trial::test(case.name, move || stage.play(&case))
-            .with_kind(kind.as_deref().unwrap_or_default())
-            .with_ignored_flag(skipped)
+        let own = case.lack.as_ref().filter(|_| !strict).map(|lack| format!("skipped: {lack}"));
+        let kind = kind.clone().or(own).unwrap_or_default();
+        let skipped = !kind.is_empty();
+        Trial::test(case.name, move || stage.play(&case)).with_kind(kind).with_ignored_flag(skipped)
     });
     let trials = trials.collect();
     let outcome = libtest_mimic::run(&arguments, trials);
@@ -145,6 +154,9 @@ impl Stage {
     }
 
     fn play(&self, case: &Case) -> Result<(), Failed> {
+        if let Some(lack) = &case.lack {
+            return Err(lack.into());
+        }
         let set = self.runtime.block_on(self.set())?;
         let scene = self.runtime.block_on(Scene::open(Arc::clone(&set.cluster)));
         let scene = Arc::new(scene.map_err(|error| format!("{error:#}"))?);

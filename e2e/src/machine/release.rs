@@ -1,15 +1,18 @@
 //! evalX on a true node, installed as the README says.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
 
 use super::image::{Image, Layer};
 use crate::cluster::Cluster;
 use crate::programs::{self, Profile};
-use crate::{kubectl, operator, scene};
+use crate::{document, kubectl, operator};
 
-/// The images that the examples and manifests name, made in that folder: the worker's as its
+/// The images that the examples and the chart name, made in that folder: the worker's as its
 /// Dockerfile makes it, the others of Debian with Redis, and the programs that cargo has built.
 pub fn images(folder: &Path) -> Result<Vec<Image>> {
     let root = Layer::known(&programs::node_root()?.join("layer.tar"))?;
@@ -30,12 +33,51 @@ pub fn images(folder: &Path) -> Result<Vec<Image>> {
     ])
 }
 
-/// Installs the resource, the rights and the operator, and waits until that is ready.
+/// The page that tells users how.
+const PAGE: &str = "docs/cluster.md";
+
+/// When the last installation began.
+static BEGAN: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Types what the page says, from `helm install` to the `JudgeCluster` of the examples, and waits for the
+/// operator alone.
 pub async fn install(cluster: &Cluster) -> Result<()> {
-    let client = cluster.client().await?;
-    operator::install(cluster, &client, "rbac.yaml").await?;
-    kubectl::run(cluster, &["apply", "--server-side", "-f", "manifests/operator.yaml"])?;
-    scene::create_namespace(&client, operator::JUDGES, "privileged").await?;
     let machine = cluster.machine().context("there is no node")?;
+    give_volume(cluster, &machine.folder().join("redis"))?;
+    *BEGAN.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    let commands = document::commands(PAGE)?;
+    ensure!(
+        commands.first().is_some_and(|first| first[..2] == ["helm", "install"]),
+        "{commands:?}"
+    );
+    // That is the other way to the same.
+    let other = |command: &Vec<String>| command.iter().any(|word| word == "manifests/");
+    for command in commands.iter().filter(|command| !other(command)) {
+        document::type_in(cluster, command)?;
+    }
     machine.rolled_out(cluster, operator::NAMESPACE, "evalx-operator")
+}
+
+/// For how long there is an evalX: since `helm install` was typed.
+#[must_use]
+pub fn age() -> Option<Duration> {
+    BEGAN.lock().unwrap_or_else(PoisonError::into_inner).map(|began| began.elapsed())
+}
+
+/// Where the managed Redis of the example keeps its data. In a user's cluster a provisioner makes it.
+fn give_volume(cluster: &Cluster, folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).context("no folder for Redis")?;
+    let here = json!({"key": "kubernetes.io/hostname", "operator": "In", "values": [super::NAME]});
+    let volume = json!({
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": "redis"},
+        "spec": {
+            "capacity": {"storage": "8Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "local": {"path": folder},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
+        },
+    });
+    kubectl::feed(cluster, &["apply", "-f", "-"], &volume.to_string()).map(drop)
 }

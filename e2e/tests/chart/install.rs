@@ -6,7 +6,7 @@ use e2e::audit::Mark;
 use e2e::operator::{JUDGES, NAMESPACE, USER, may};
 use e2e::scene::{self, Scene};
 use e2e::wait::{secs, throughout, until};
-use e2e::{helm, kubectl, programs};
+use e2e::{document, helm, kubectl};
 use serde_json::json;
 
 use crate::{RELEASE, clean, install, monitored, operator, uid};
@@ -132,36 +132,15 @@ pub(crate) async fn notes(scene: Arc<Scene>) {
     kubectl::run(scene.cluster(), &["delete", "namespace", "typed", "--timeout=60s"]).unwrap();
 }
 
-/// The commands for a shell in a document that begin with helm or kubectl.
-fn commands(file: &str) -> Vec<Vec<String>> {
-    let text = std::fs::read_to_string(programs::checkout().join(file)).unwrap();
-    let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
-    let lines = blocks.flat_map(|block| {
-        let whole = block.replace("\\\n", " ");
-        let words = |line: &str| {
-            let words = line.split_whitespace().take_while(|word| *word != "#");
-            words.map(str::to_owned).collect::<Vec<_>>()
-        };
-        whole.lines().map(words).collect::<Vec<_>>()
-    });
-    lines
-        .filter(|words| matches!(words.first().map(String::as_str), Some("helm" | "kubectl")))
-        .collect()
-}
-
 pub(crate) async fn readme(scene: Arc<Scene>) {
     let cluster = scene.cluster();
     monitored(&scene);
     for (file, count) in [("README.md", 3), ("charts/evalx/README.md", 3)] {
         clean(&scene).await;
-        let commands = commands(file);
+        let commands = document::commands(file).unwrap();
         assert_eq!(commands.len(), count, "{file}: {commands:?}");
         for command in commands {
-            let words: Vec<&str> = command[1..].iter().map(String::as_str).collect();
-            let said = match &*command[0] {
-                "helm" => helm::run(cluster, &words),
-                _ => kubectl::run(cluster, &words),
-            };
+            let said = document::type_in(cluster, &command);
             said.unwrap_or_else(|error| panic!("{file}: {error:#}"));
         }
     }

@@ -1,47 +1,42 @@
-//! The one `JudgeCluster` that the cases share: managed Redis, HTTP service, workers; and a client
-//! that reaches it as a user does, through `kubectl port-forward`.
+//! The one `JudgeCluster` that the cases share, that of the examples: managed Redis, HTTP service,
+//! workers; and a client that reaches it as a user does, through `kubectl port-forward`.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
 use e2e::cluster::Cluster;
-use e2e::process::{Plan, Process};
 use e2e::scene::{Scene, is_ready};
 use e2e::wait::{secs, until};
-use e2e::{http, kubectl, machine, operator};
+use e2e::{http, kubectl, operator};
 use hyper::Method;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::ListParams;
 use serde_json::{Value, json};
 
+use crate::forward;
+
 /// Its name.
 pub(crate) const NAME: &str = "judge";
 
-/// Found by all cases. A forward lives as long as the process that runs the suite.
-static FORWARD: Mutex<Option<(Process, SocketAddr)>> = Mutex::new(None);
-
-/// The shared cluster, as a case sees it.
+/// A `JudgeCluster`, as a case sees it.
 pub(crate) struct Fleet {
-    /// In the namespace that all cases share.
+    /// In the namespace that it is in.
     pub(crate) scene: Scene,
+    name: &'static str,
 }
 
 impl Fleet {
-    /// Applies it where it is not there yet, and waits until everything of it is ready.
+    /// The shared one. Waits until everything of it is ready.
     pub(crate) async fn join(scene: &Scene) -> Self {
-        let fleet = Self { scene: scene.within(operator::JUDGES) };
-        let cluster = fleet.cluster();
-        let folder = cluster.machine().unwrap().folder().join("redis");
-        std::fs::create_dir_all(&folder).unwrap();
-        for (name, object) in [("volume.json", volume(&folder)), ("judge.json", judge_cluster())] {
-            let path = cluster.folder().join(name);
-            std::fs::write(&path, object.to_string()).unwrap();
-            kubectl::run(cluster, &["apply", "-f", &path.to_string_lossy()]).unwrap();
-        }
+        let fleet = Self::of(scene.within(operator::JUDGES), NAME);
         fleet.settled().await;
         fleet
+    }
+
+    /// The one of that name in that scene's namespace.
+    pub(crate) fn of(scene: Scene, name: &'static str) -> Self {
+        Self { scene, name }
     }
 
     pub(crate) fn cluster(&self) -> &Arc<Cluster> {
@@ -50,7 +45,7 @@ impl Fleet {
 
     /// Waits until every pod is ready and the queue knows the worker.
     pub(crate) async fn settled(&self) {
-        for component in ["redis", "worker", "api"] {
+        for component in ["redis", "worker"] {
             self.ready(component).await;
         }
         until(secs(60), "one worker is there, and has nothing to do", async || {
@@ -74,8 +69,9 @@ impl Fleet {
     /// The one pod of a component that is not being deleted.
     pub(crate) async fn pod(&self, component: &str) -> Result<Pod, String> {
         let pods: Api<Pod> = self.scene.api();
+        let name = self.name;
         let labels =
-            format!("app.kubernetes.io/instance={NAME},app.kubernetes.io/component={component}");
+            format!("app.kubernetes.io/instance={name},app.kubernetes.io/component={component}");
         let found = pods.list(&ListParams::default().labels(&labels)).await;
         let mut found = found.map_err(|error| error.to_string())?.items;
         found.retain(|pod| pod.metadata.deletion_timestamp.is_none());
@@ -180,7 +176,7 @@ impl Fleet {
 
     /// kubectl in the namespace of the fleet.
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
-        let mut all = vec!["-n", operator::JUDGES];
+        let mut all = vec!["-n", self.scene.namespace()];
         all.extend(arguments);
         kubectl::run(self.cluster(), &all).unwrap()
     }
@@ -195,33 +191,10 @@ impl Fleet {
         serde_json::from_str(&body).map_err(|error| format!("{error}: {body}"))
     }
 
-    /// Where the service is reached, by a forward that is made when there is none.
+    /// Where the service is reached.
     pub(crate) async fn forward(&self) -> Result<SocketAddr, String> {
-        if let Some((process, address)) = FORWARD.lock().unwrap().as_mut()
-            && process.ended().is_ok_and(|ended| ended.is_none())
-        {
-            return Ok(*address);
-        }
-        let cluster = self.cluster();
-        let log = cluster.folder().join("port-forward.log");
-        drop(std::fs::remove_file(&log));
-        let plan = Plan::new(cluster.programs().join("kubectl"), &log)
-            .args(["-n", operator::JUDGES, "port-forward", "service/judge-api", ":2358"])
-            .env("KUBECONFIG", cluster.kubeconfig().to_string_lossy())
-            .env("HOME", cluster.folder().to_string_lossy());
-        let mut process = cluster.nursery().spawn(&plan).map_err(|error| format!("{error:#}"))?;
-        let address = loop {
-            process.expect_alive().map_err(|error| format!("{error:#}"))?;
-            let said = std::fs::read_to_string(&log).unwrap_or_default();
-            let port =
-                said.split("Forwarding from ").nth(1).and_then(|rest| rest.split(' ').next());
-            if let Some(address) = port.and_then(|address| address.parse().ok()) {
-                break address;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        };
-        *FORWARD.lock().unwrap() = Some((process, address));
-        Ok(address)
+        let service = format!("service/{}-api", self.name);
+        forward::to(self.cluster(), self.scene.namespace(), &service, 2358).await
     }
 }
 
@@ -245,37 +218,5 @@ pub(crate) fn python(source: &str) -> Value {
         "language": "python3",
         "source": source,
         "tests": [{"name": "1", "input": "1 2\n", "answer": "3\n"}],
-    })
-}
-
-/// Where Redis keeps its data: a folder of the node.
-fn volume(folder: &std::path::Path) -> Value {
-    let here =
-        json!({"key": "kubernetes.io/hostname", "operator": "In", "values": [machine::NAME]});
-    json!({
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": "redis"},
-        "spec": {
-            "capacity": {"storage": "8Gi"},
-            "accessModes": ["ReadWriteOnce"],
-            "local": {"path": folder},
-            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
-        },
-    })
-}
-
-/// As `examples/judgecluster.yaml`, with the HTTP service, and with runs that end soon.
-fn judge_cluster() -> Value {
-    json!({
-        "apiVersion": "evalx.dev/v1alpha1",
-        "kind": "JudgeCluster",
-        "metadata": {"name": NAME, "namespace": operator::JUDGES},
-        "spec": {
-            "image": "evalx:0.1.0",
-            "queue": {"managed": {}},
-            "api": {"replicas": 1, "openToAll": true},
-            "sandbox": {"longestRunSeconds": 20},
-        },
     })
 }

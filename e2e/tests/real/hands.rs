@@ -1,5 +1,6 @@
 //! What people do by hand works: kubectl to pods, and the ways to hand in a submission.
 
+use std::ffi::OsString;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -66,4 +67,38 @@ pub(crate) async fn clients(scene: Arc<Scene>) {
     let body = json!({"language_id": 71, "source_code": "print(40 + 2)"});
     let said = fleet.post(path, &body).await.unwrap();
     assert_eq!(said, json!({"status": {"description": "Accepted", "id": 3}, "stdout": "42\n"}));
+}
+
+/// A Python that may have Judge0's SDK.
+fn python_with_sdk() -> OsString {
+    std::env::var_os("EVALX_TEST_PYTHON").unwrap_or_else(|| "python3".into())
+}
+
+/// Why the SDK cannot be called, where it cannot.
+#[expect(clippy::disallowed_methods, reason = "no guest: the SDK is another program")]
+pub(crate) fn no_sdk() -> Option<String> {
+    let mut command = Command::new(python_with_sdk());
+    command.args(["-c", "import judge0"]).stdout(Stdio::null()).stderr(Stdio::null());
+    let missing = "Judge0's SDK: python3 -m venv V && V/bin/pip install -r \
+                   scripts/python-tools.txt, EVALX_TEST_PYTHON=V/bin/python";
+    (!command.status().is_ok_and(|status| status.success())).then(|| missing.to_owned())
+}
+
+#[expect(clippy::disallowed_methods, reason = "no guest: the SDK is another program")]
+pub(crate) async fn sdk(scene: Arc<Scene>) {
+    let fleet = Fleet::join(&scene).await;
+    let endpoint = format!("http://{}", fleet.forward().await.unwrap());
+    let output = Command::new(python_with_sdk())
+        .arg(programs::checkout().join("cli/tests/judge0_root/sdk.py"))
+        .env_clear()
+        .env("JUDGE0_CE_ENDPOINT", &endpoint)
+        .env("JUDGE0_CE_AUTH_HEADERS", "{}")
+        .env("JUDGE0_EXTRA_CE_ENDPOINT", format!("{endpoint}/extra-ce"))
+        .env("JUDGE0_EXTRA_CE_AUTH_HEADERS", "{}")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(said.matches(": ok\n").count(), 9, "{said}");
 }

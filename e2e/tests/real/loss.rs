@@ -114,22 +114,7 @@ pub(crate) async fn redis(scene: Arc<Scene>) {
 pub(crate) async fn operator(scene: Arc<Scene>) {
     let fleet = Fleet::join(&scene).await;
     let worker = incarnation(&fleet.ready("worker").await);
-    let scale = |replicas: &str| {
-        let replicas = format!("--replicas={replicas}");
-        let arguments = ["-n", operator::NAMESPACE, "scale", "deploy/evalx-operator", &replicas];
-        kubectl::run(fleet.cluster(), &arguments).unwrap();
-    };
-    let pods = Api::<Pod>::namespaced(scene.client().clone(), operator::NAMESPACE);
-    let count = async || pods.list(&ListParams::default()).await.map(|pods| pods.items.len());
-    scale("0");
-    let mut delete = vec!["-n", operator::NAMESPACE, "delete", "pod", "--all"];
-    delete.extend(NOW);
-    kubectl::run(fleet.cluster(), &delete).unwrap();
-    until(secs(60), "no operator is left", async || match count().await {
-        Ok(0) => Ok(()),
-        other => Err(format!("{other:?}")),
-    })
-    .await;
+    no_operator(&fleet).await;
     let ids = fleet.submit_all("loss-operator", 20, &python("print(3)")).await;
     for view in fleet.all_accepted(&ids).await {
         assert_eq!(view["attempts"], 1, "{view}");
@@ -137,17 +122,43 @@ pub(crate) async fn operator(scene: Arc<Scene>) {
     // A worker that goes while there is no operator comes back: the DaemonSet is Kubernetes' own.
     assert_eq!(incarnation(&fleet.ready("worker").await), worker);
     fleet.slots(2).await;
-    scale("1");
-    let deployments = Api::<Deployment>::namespaced(scene.client().clone(), operator::NAMESPACE);
+    operator_again(&fleet).await;
+    // Nothing of the fleet is made anew by one that has just come.
+    fleet.settled().await;
+    assert_eq!(incarnation(&fleet.ready("worker").await), worker);
+}
+
+fn scale_operator(fleet: &Fleet, replicas: &str) {
+    let replicas = format!("--replicas={replicas}");
+    let arguments = ["-n", operator::NAMESPACE, "scale", "deploy/evalx-operator", &replicas];
+    kubectl::run(fleet.cluster(), &arguments).unwrap();
+}
+
+/// Ends the operator at once, and waits until there is none.
+pub(crate) async fn no_operator(fleet: &Fleet) {
+    scale_operator(fleet, "0");
+    let mut delete = vec!["-n", operator::NAMESPACE, "delete", "pod", "--all"];
+    delete.extend(NOW);
+    kubectl::run(fleet.cluster(), &delete).unwrap();
+    let pods = Api::<Pod>::namespaced(fleet.scene.client().clone(), operator::NAMESPACE);
+    until(secs(60), "no operator is left", async || {
+        let left = pods.list(&ListParams::default()).await.map(|pods| pods.items.len());
+        if let Ok(0) = left { Ok(()) } else { Err(format!("{left:?}")) }
+    })
+    .await;
+}
+
+/// Starts the operator, and waits until it is ready.
+pub(crate) async fn operator_again(fleet: &Fleet) {
+    scale_operator(fleet, "1");
+    let client = fleet.scene.client().clone();
+    let deployments = Api::<Deployment>::namespaced(client, operator::NAMESPACE);
     until(secs(60), "the operator is back", async || {
         let one = deployments.get("evalx-operator").await.map_err(|error| error.to_string())?;
         let ready = one.status.and_then(|status| status.ready_replicas);
         if ready == Some(1) { Ok(()) } else { Err(format!("{ready:?}")) }
     })
     .await;
-    // Nothing of the fleet is made anew by one that has just come.
-    fleet.settled().await;
-    assert_eq!(incarnation(&fleet.ready("worker").await), worker);
 }
 
 pub(crate) async fn restarted(scene: Arc<Scene>) {

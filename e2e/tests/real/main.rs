@@ -6,11 +6,13 @@
 
 mod first;
 mod fleet;
+mod forward;
 mod hands;
 mod hostile;
 mod languages;
 mod leftovers;
 mod loss;
+mod neighbours;
 mod slots;
 
 use std::process::ExitCode;
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         Case::new("a JudgeCluster judges its first submission", first::verdict),
         Case::new("logs and commands in the worker's pod work while boxes run", hands::kubectl),
         Case::new("submissions come by evalx submit and as to Judge0", hands::clients),
+        Case::new("Judge0's own SDK is served", hands::sdk).lacking(hands::no_sdk()),
         Case::new("every core language is judged right", languages::core),
         Case::new("slots change while submissions run, and no worker restarts", slots::resized),
         Case::new("a cordoned node finishes what it runs, and begins nothing", slots::cordoned),
@@ -33,6 +36,8 @@ fn main() -> ExitCode {
         Case::new("Redis deleted at once loses nothing that was acknowledged", loss::redis),
         Case::new("without an operator the fleet goes on", loss::operator),
         Case::new("a restarted rollout ends no run", loss::restarted),
+        Case::new("of two clusters the older has the node", neighbours::older),
+        Case::new("two workers on one node do not disturb each other", neighbours::both),
         Case::new("hostile programs are held as the sandbox's contract says", hostile::contract),
         Case::new("nothing of pod, node and cluster is reached", hostile::escapes),
         Case::new("a box over the pod's limit of memory never ends the worker", hostile::pod_limit),
