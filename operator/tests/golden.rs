@@ -110,6 +110,7 @@ fn what_is_not_asked_for_is_not_made() {
     };
     let name = |kind, name: &str| (kind, name.to_owned());
     cluster.spec.queue = serde_json::from_value(serde_json::json!({ "url": "redis://r" })).unwrap();
+    cluster.spec.api = None;
     cluster.spec.network_policy.enabled = false;
     let least = [
         name(Kind::ConfigMap, "judge-sizing"),
