@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use sandbox::Engine;
 
+use crate::attacks;
 use crate::engines::Opened;
 
 /// How a case went.
@@ -53,6 +54,9 @@ impl Board {
             let [native, isolate] = [row.native, row.isolate]
                 .map(|cell| cell.map_or_else(|| "-".to_owned(), |c| c.to_string()));
             line(id, &row.attack, &native, &isolate);
+        }
+        for attack in attacks::ALL.iter().filter(|a| a.note.starts_with("cannot apply")) {
+            let _never_fails = writeln!(text, "attack {} {}", attack.number, attack.note);
         }
         for (engine, opened) in engines {
             let _never_fails = match opened {

@@ -71,6 +71,8 @@ pub(crate) struct Header {
     pub(crate) given: Given,
     pub(crate) native: Expect,
     pub(crate) isolate: Expect,
+    /// Why isolate's expectations are others, if they are.
+    pub(crate) because: Option<String>,
 }
 
 /// What is wrong with a head comment.
@@ -102,6 +104,7 @@ impl Header {
             given: Given::default(),
             native: Expect::default(),
             isolate: Expect::default(),
+            because: None,
         };
         let (mut common, mut own, mut because) = (Vec::new(), Vec::new(), None);
         for (key, value) in &lines {
@@ -135,6 +138,7 @@ impl Header {
         if header.native.ends.is_empty() || header.isolate.ends.is_empty() {
             return Err(Error::Missing { key: "ends" });
         }
+        header.because = because.cloned();
         header.given.limits = in_time(header.given.limits);
         Ok(header)
     }

@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod attacks;
 mod board;
 mod cases;
 mod engines;

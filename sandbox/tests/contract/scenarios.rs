@@ -5,10 +5,12 @@ mod boxes;
 mod compile;
 mod control;
 mod exits;
+mod faults;
 mod files;
 mod killed;
 mod memory;
 mod streams;
+mod talking;
 
 use libtest_mimic::Failed;
 
@@ -36,6 +38,8 @@ pub(crate) static ALL: &[Scenario] = &[
         .with(&["a20_output_flood"]),
     scenario("a21_memory_under_an_error_flood", "21", streams::memory_under_an_error_flood)
         .with(&["a21_error_flood"]),
+    scenario("a24_input_that_nobody_reads", "24", talking::input_that_nobody_reads),
+    scenario("a25_two_that_talk", "25", talking::two_that_talk),
     scenario("a26_exit_codes", "26", exits::exit_codes),
     scenario("a26_signals", "26", exits::signals),
     scenario("a31_files_of_the_host", "31", files::files_of_the_host),
@@ -52,15 +56,21 @@ pub(crate) static ALL: &[Scenario] = &[
     scenario("a61_explosions", "61", compile::explosions),
     scenario("a62_huge_programs", "62", compile::huge_programs),
     scenario("a63_endless_error_text", "63", compile::endless_error_text),
+    scenario("a64_code_while_compiling", "64", compile::code_while_compiling),
+    scenario("a65_odd_sources", "65", compile::odd_sources),
+    scenario("a69_all_boxes_out_of_memory", "69", memory::all_boxes_out_of_memory),
     scenario("a70_killed_worker", "70", killed::killed_worker),
     scenario("a71_ids_of_two_workers", "71", boxes::ids_of_two_workers),
+    scenario("a80_killed_agents", "70, 80", faults::killed_agents),
+    scenario("a80_wedged_agent", "72, 80", faults::wedged_agent),
+    scenario("a81_nothing_to_be_had", "81", faults::nothing_to_be_had),
     scenario("p_box_follows_the_job", "plain", boxes::box_follows_the_job),
     scenario("p_boxes_at_once", "plain", boxes::boxes_at_once),
     scenario("p_cancel_in_a_run", "plain", control::cancel_in_a_run),
     scenario("p_cancel_before_a_run", "plain", control::cancel_before_a_run),
     scenario("p_compile_and_run", "plain", compile::compile_and_run),
     scenario("p_compile_keeps_files_only", "plain", compile::keeps_files_only),
-    scenario("p_exact_bytes", "plain", streams::exact_bytes),
+    scenario("p_exact_bytes", "22", streams::exact_bytes),
     scenario("p_ids_of_many_boxes", "plain", boxes::ids_of_many_boxes),
     scenario("p_large_stdin", "plain", streams::large_stdin),
     scenario("p_pipes_both_ways", "plain", streams::pipes_both_ways),

@@ -10,6 +10,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use rustix::fs::{MemfdFlags, memfd_create};
 use sandbox::Engine;
 
+use crate::attacks;
 use crate::board::{Board, Cell};
 use crate::cases::{Case, sources};
 use crate::engines::{self, Opened};
@@ -73,6 +74,7 @@ fn run(args: &Arguments) -> Result<ExitCode, Failed> {
     });
     let board = Arc::new(Board::default());
     let mut trials = header_trials::all();
+    trials.extend(attacks::trials());
     for (engine, opened) in &engines {
         for item in &items {
             trials.push(trial(*engine, opened.clone(), item.clone(), Arc::clone(&board)));

@@ -1,5 +1,5 @@
 /*
- * attack: 29
+ * attack: 29, 73
  * title: traces, reads and takes descriptors of the first process of its box
  * ends: exited 0
  * says: attach=EPERM|ENOSYS

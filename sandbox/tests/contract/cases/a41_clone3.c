@@ -1,5 +1,5 @@
 /*
- * attack: 41
+ * attack: 41, 75
  * title: clone3, whose flags no filter can see, with a new user namespace
  * ends: exited 0
  * says: clone3=ENOSYS|EPERM

@@ -1,5 +1,5 @@
 /*
- * attack: 43
+ * attack: 43, 79
  * title: sockets of every family that leads somewhere
  * ends: exited 0
  * says: vsock=EAFNOSUPPORT|EPERM|EACCES

@@ -1,5 +1,5 @@
 /*
- * attack: 50
+ * attack: 50, 76
  * title: system calls that no judged program needs
  * ends: exited 0
  * says: bpf=EPERM|ENOSYS

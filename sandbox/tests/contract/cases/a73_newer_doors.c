@@ -1,5 +1,5 @@
 /*
- * attack: 50
+ * attack: 50, 73, 75, 76, 77
  * title: newer system calls that reach into others or out of the box
  * ends: exited 0
  * says: process_madvise=EPERM|ENOSYS

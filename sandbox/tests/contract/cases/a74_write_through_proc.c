@@ -1,5 +1,5 @@
 /*
- * attack: 30
+ * attack: 30, 74
  * title: writes to read-only memory by /proc/self/mem; a file that is mapped stays as it is
  * proc: on
  * ends: exited 0

@@ -144,6 +144,64 @@ pub(super) fn huge_programs(rig: &Rig) -> Result<(), Failed> {
     Ok(())
 }
 
+/// What a compiler runs of the source itself (macros, build scripts) is in the same box.
+pub(super) fn code_while_compiling(rig: &Rig) -> Result<(), Failed> {
+    let mark = rig.fresh_mark();
+    let script = "(echo x >/usr/evalx) && echo usr; cat /etc/shadow && echo shadow; ls /root && echo root; \
+                  (echo x >/box/x) && echo box; (setsid sh -c 'sleep 1000' $0 &); echo done >program";
+    let argv = ["/bin/sh", "-c", script, &mark].map(str::to_owned);
+    let job = Job { env: path(), ..Job::new(argv.to_vec()) };
+    let into = rig.folder()?;
+    let Compiled { outcome, artefact } = compile(rig, &mark, job, &into)?;
+    let made = outcome.termination == Termination::Exited(0) && artefact.is_some();
+    ensure(made && outcome.stdout.bytes.is_empty(), || format!("{outcome:?}"))?;
+    ensure(fs::read_to_string(into.join("program"))? == "done\n", || "no program".to_owned())?;
+    // A bomb in it ends at the limits of compiling.
+    let limits = in_time(Limits { cpu: Duration::from_millis(300), ..Limits::default() });
+    let bomb = ["/bin/sh", "-c", "while :; do (while :; do :; done) & done", &mark];
+    let job = Job { limits, env: path(), ..Job::new(bomb.map(str::to_owned).to_vec()) };
+    let compiled = compile(rig, &mark, job, &rig.folder()?)?;
+    let ended = compiled.artefact.is_none()
+        && !matches!(compiled.outcome.termination, Termination::Exited(0));
+    ensure(ended, || format!("a bomb gives {:?}", compiled.outcome.termination))
+}
+
+/// Names of files are only names, and contents that are no source are a compiler's matter.
+pub(super) fn odd_sources(rig: &Rig) -> Result<(), Failed> {
+    let long = "n".repeat(255);
+    let names = ["a;rm -rf b", "new\nline", "#\\", "-o", "$(x)", "\u{feff}", " ", "*", &long];
+    let file = |name: &str| InputFile {
+        path: name.into(),
+        contents: Contents::Memory(Arc::from(&b"x"[..])),
+        executable: false,
+    };
+    let mark = rig.fresh_mark();
+    let argv = ["/bin/sh", "-c", "printf '%s/' *", &mark].map(str::to_owned);
+    let files = names.into_iter().map(file).collect();
+    let job = Job { env: path(), files, ..Job::new(argv.to_vec()) };
+    let outcome = rig.run(&mark, job)?.outcome;
+    let said = String::from_utf8_lossy(&outcome.stdout.bytes).into_owned();
+    let mut seen: Vec<_> = said.split_terminator('/').collect();
+    let mut wanted = names.to_vec();
+    seen.sort_unstable();
+    wanted.sort_unstable();
+    ensure(seen == wanted, || format!("{wanted:?} became {seen:?}"))?;
+    let program = "int main(void) { return 0; }\n";
+    for (what, source, code) in [
+        ("nothing", String::new(), 1),
+        ("a byte order mark", format!("\u{feff}{program}"), 0),
+        ("NULs", "\0".repeat(100_000), 1),
+        ("an object", format!("\u{7f}ELF\u{2}\u{1}\u{1}{}", "\0".repeat(64)), 1),
+        ("a source of 30 MiB", format!("{}{program}", " ".repeat(30 << 20)), 0),
+    ] {
+        let mark = rig.fresh_mark();
+        let compiled = compile(rig, &mark, gcc(&mark, &source, &roomy()), &rig.folder()?)?;
+        let ends = compiled.outcome.termination;
+        ensure(ends == Termination::Exited(code), || format!("{what} ends as {ends:?}"))?;
+    }
+    Ok(())
+}
+
 /// Of megabytes of error text the first are kept; the compiler runs on to its own end.
 pub(super) fn endless_error_text(rig: &Rig) -> Result<(), Failed> {
     let source = "x;\n".repeat(4000);

@@ -2,12 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::thread;
 
 use libtest_mimic::Failed;
 use rustix::fs::{Advice, fadvise};
 use sandbox::{Bytes, Job, Limits, Termination};
 
-use super::ensure;
+use super::{AT_ONCE, ensure};
 use crate::rig::Rig;
 
 const GRANTED: u64 = 32;
@@ -50,6 +51,19 @@ pub(super) fn page_cache_of_the_run_before(rig: &Rig) -> Result<(), Failed> {
     // Only now: a file that is gone is not in memory either.
     fs::remove_file(path)?;
     granted
+}
+
+/// Boxes that run out of memory at the same moment end one by one, each at its own limit.
+pub(super) fn all_boxes_out_of_memory(rig: &Rig) -> Result<(), Failed> {
+    for _ in 0..3 {
+        let results: Vec<_> = thread::scope(|scope| {
+            let one = || granted_exactly(rig, "others that need as much");
+            let runs: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(one)).collect();
+            runs.into_iter().map(thread::ScopedJoinHandle::join).collect()
+        });
+        results.into_iter().try_for_each(|r| r.map_err(|_| "a running thread panicked")?)?;
+    }
+    Ok(())
 }
 
 /// Runs a program that touches memory until it is killed.
