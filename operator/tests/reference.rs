@@ -59,7 +59,8 @@ fn the_page_on_judgeclusters_is_as_committed() {
 fn rows(path: &str, schema: &Value, page: &mut String) {
     let fields = schema["properties"].as_object().into_iter().flatten();
     for (name, field) in fields {
-        let required = schema["required"].as_array().is_some_and(|all| all.iter().any(|n| n == name));
+        let required =
+            schema["required"].as_array().is_some_and(|all| all.iter().any(|n| n == name));
         let path = format!("{path}.{name}");
         let foreign = FOREIGN.iter().find(|(known, _)| *known == path).map(|(_, kind)| *kind);
         let kind = kind(field, foreign);
