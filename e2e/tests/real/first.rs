@@ -7,7 +7,7 @@ use e2e::scene::Scene;
 use e2e::wait::secs;
 use serde_json::json;
 
-use crate::fleet::{Fleet, python};
+use crate::fleet::{Fleet, incarnation, python};
 
 /// Promised in SPEC.md: from `helm install` to a verdict, where the images are there.
 pub(crate) async fn verdict(scene: Arc<Scene>) {
@@ -20,4 +20,13 @@ pub(crate) async fn verdict(scene: Arc<Scene>) {
     assert_eq!(view["attempts"], json!(1), "{view}");
     println!("from helm install to a verdict: {took:?}");
     assert!(took < secs(60), "{took:?}");
+    // Who was there before Redis has waited for it, and was let wait.
+    for component in ["api", "worker", "redis"] {
+        let pods = fleet.pods(component).await.unwrap();
+        let restarts: Vec<i32> = pods.iter().map(|pod| incarnation(pod).1).collect();
+        assert!(
+            !restarts.is_empty() && restarts.iter().all(|n| *n == 0),
+            "{component}: {restarts:?}"
+        );
+    }
 }

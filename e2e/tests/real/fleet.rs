@@ -68,6 +68,15 @@ impl Fleet {
 
     /// The one pod of a component that is not being deleted.
     pub(crate) async fn pod(&self, component: &str) -> Result<Pod, String> {
+        let mut found = self.pods(component).await?;
+        match (found.pop(), found.len()) {
+            (Some(pod), 0) => Ok(pod),
+            (last, more) => Err(format!("{} pods", more + usize::from(last.is_some()))),
+        }
+    }
+
+    /// The pods of a component that are not being deleted.
+    pub(crate) async fn pods(&self, component: &str) -> Result<Vec<Pod>, String> {
         let pods: Api<Pod> = self.scene.api();
         let name = self.name;
         let labels =
@@ -75,10 +84,7 @@ impl Fleet {
         let found = pods.list(&ListParams::default().labels(&labels)).await;
         let mut found = found.map_err(|error| error.to_string())?.items;
         found.retain(|pod| pod.metadata.deletion_timestamp.is_none());
-        match (found.pop(), found.len()) {
-            (Some(pod), 0) => Ok(pod),
-            (last, more) => Err(format!("{} pods", more + usize::from(last.is_some()))),
-        }
+        Ok(found)
     }
 
     /// What the service answers, as JSON.

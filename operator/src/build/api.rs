@@ -70,11 +70,12 @@ fn pod(fleet: &Fleet, api: &ApiFleet) -> Value {
         }
         None => env.push(json!({ "name": "EVALX_OPEN_TO_ALL", "value": "true" })),
     }
-    let probe = |path: &str| {
+    let probe = |path: &str, period: u32, failures: u32| {
         json!({
             "httpGet": { "path": path, "port": PORT_NAME },
-            "periodSeconds": 5,
+            "periodSeconds": period,
             "timeoutSeconds": 5,
+            "failureThreshold": failures,
         })
     };
     let secrets: Vec<Value> =
@@ -98,8 +99,10 @@ fn pod(fleet: &Fleet, api: &ApiFleet) -> Value {
             "env": env,
             "ports": [{ "name": PORT_NAME, "containerPort": PORT, "protocol": "TCP" }],
             "resources": api.resources,
-            "livenessProbe": probe("/healthz"),
-            "readinessProbe": probe("/readyz"),
+            // The port opens when the queue is there, which a managed Redis may take its time for.
+            "startupProbe": probe("/healthz", 2, 90),
+            "livenessProbe": probe("/healthz", 5, 3),
+            "readinessProbe": probe("/readyz", 5, 3),
             "terminationMessagePolicy": "FallbackToLogsOnError",
             "securityContext": {
                 "allowPrivilegeEscalation": false,
