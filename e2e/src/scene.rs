@@ -1,6 +1,7 @@
 //! What one case has for itself: a namespace, nodes, and words to ask about them.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,9 +13,9 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::kubectl;
 use crate::node::{self, OWNER};
 use crate::wait::{secs, until};
+use crate::{http, kubectl};
 
 /// The annotation of a worker's pod that says how many slots it may have.
 pub const SLOTS: &str = "evalx.dev/slots";
@@ -24,6 +25,8 @@ pub struct Scene {
     cluster: Arc<Cluster>,
     client: Client,
     namespace: String,
+    /// Where the operator that all cases share shows its metrics.
+    operator: Option<SocketAddr>,
     nodes: Mutex<Vec<String>>,
 }
 
@@ -38,18 +41,19 @@ static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 impl Scene {
     /// A namespace in which pods may be privileged.
-    pub async fn open(cluster: Arc<Cluster>) -> Result<Self> {
+    pub async fn open(cluster: Arc<Cluster>, operator: Option<SocketAddr>) -> Result<Self> {
         let client = cluster.client().await?;
         let namespace = format!("case-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         create_namespace(&client, &namespace, "privileged").await?;
-        Ok(Self { cluster, client, namespace, nodes: Mutex::default() })
+        Ok(Self { cluster, client, namespace, operator, nodes: Mutex::default() })
     }
 
     /// The same in a namespace that is there already. It has to be left in the end.
     #[must_use]
     pub fn within(&self, namespace: &str) -> Self {
         let (cluster, client) = (Arc::clone(&self.cluster), self.client.clone());
-        Self { cluster, client, namespace: namespace.to_owned(), nodes: Mutex::default() }
+        let (namespace, operator) = (namespace.to_owned(), self.operator);
+        Self { cluster, client, namespace, operator, nodes: Mutex::default() }
     }
 
     /// Deletes the `JudgeClusters` and nodes, and waits until the workers are gone.
@@ -222,6 +226,13 @@ impl Scene {
     pub async fn slots(&self) -> Result<BTreeMap<String, String>, String> {
         let pods = self.workers().await?.into_iter();
         Ok(pods.map(|pod| (node_of(&pod), annotation(&pod, SLOTS))).collect())
+    }
+
+    /// What the shared operator shows of that metric with those labels, summed; 0 where it is not there.
+    pub async fn measured(&self, metric: &str, labels: &[&str]) -> Result<f64, String> {
+        let address = self.operator.ok_or("no operator is shared")?;
+        let text = http::get(address, "/metrics").await.map_err(|error| format!("{error:#}"))?;
+        Ok(http::sample(&text, metric, labels).unwrap_or(0.0))
     }
 
     /// Waits until the pods are told these slots, and there is no pod elsewhere.

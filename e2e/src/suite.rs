@@ -158,7 +158,10 @@ impl Stage {
             return Err(lack.into());
         }
         let set = self.runtime.block_on(self.set())?;
-        let scene = self.runtime.block_on(Scene::open(Arc::clone(&set.cluster)));
+        let operator = set.operator.lock().unwrap_or_else(PoisonError::into_inner);
+        let address = operator.as_ref().map(Operator::address);
+        drop(operator);
+        let scene = self.runtime.block_on(Scene::open(Arc::clone(&set.cluster), address));
         let scene = Arc::new(scene.map_err(|error| format!("{error:#}"))?);
         let act = async {
             let act = (case.act)(Arc::clone(&scene));

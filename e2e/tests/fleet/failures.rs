@@ -29,9 +29,28 @@ pub(crate) async fn complains(
     })
     .await;
     if (kind, status) == ("Degraded", "True") {
-        told(scene, name, found["reason"].as_str().unwrap()).await;
+        let reason = found["reason"].as_str().unwrap();
+        told(scene, name, reason).await;
+        measured(scene, name, reason).await;
     }
     found
+}
+
+/// Waits until the operator's metrics have it: of this cluster that it is so, and why some are.
+async fn measured(scene: &Scene, name: &str, reason: &str) {
+    let cluster = [
+        &*format!("judgecluster=\"{name}\""),
+        &format!("judgecluster_namespace=\"{}\"", scene.namespace()),
+        "type=\"Degraded\"",
+    ];
+    until(secs(10), &format!("{reason} of {name} is measured"), async || {
+        let condition = scene.measured("evalx_operator_cluster_condition", &cluster).await?;
+        let label = format!("reason=\"{reason}\"");
+        let failures = scene.measured("evalx_operator_failures_total", &[&label]).await?;
+        let is = condition > 0.5 && failures > 0.5;
+        if is { Ok(()) } else { Err(format!("condition {condition}, {failures} failures")) }
+    })
+    .await;
 }
 
 /// Waits for the event of that reason, and sees that there is one.
