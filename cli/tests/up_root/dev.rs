@@ -17,7 +17,10 @@ use crate::scene;
 pub(crate) fn start_dev() {
     let root = tempfile::Builder::new().prefix("evalx-dev-").tempdir().unwrap();
     let begun = Instant::now();
-    let mut child = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../start-dev.sh"))
+    // A shell cannot trap what was ignored when it began, as it is below what runs in the background.
+    let mut child = Command::new("env")
+        .arg("--default-signal=INT")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../start-dev.sh"))
         .arg("--direct")
         .env("EVALX_DEV_BINARY", env!("CARGO_BIN_EXE_evalx"))
         .env("EVALX_DEV_DIR", root.path())
@@ -60,7 +63,15 @@ pub(crate) fn start_dev() {
 
     // As a terminal does it.
     kill_process_group(Pid::from_child(&child), Signal::INT).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        assert!(Instant::now() < deadline, "it does not end by Ctrl-C");
+        scene::pause();
+    };
+    assert_eq!(status.code(), Some(130));
     let mut error = String::new();
     child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
     assert_eq!(error, "");
