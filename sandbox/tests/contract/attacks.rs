@@ -111,8 +111,8 @@ pub(crate) static ALL: &[Attack] = &[
     attack(77, "a listener of seccomp for its own children; landlock to widen rights", "EPERM/ENOSYS; never more rights", ""),
     attack(78, "io_uring by each of its calls", "ENOSYS", ""),
     attack(79, "vsock, netlink, packets, kernel crypto", "EAFNOSUPPORT", ""),
-    attack(80, "an agent killed or stopped from outside in each state of its slot", "our error, a new slot, nothing left", ""),
-    attack(81, "no room for an input file, no descriptors, no processes; the control group removed from outside", "our error, a new slot", ""),
+    attack(80, "an agent killed or stopped from outside in each state of its slot", "our error, a new slot, nothing left", "native only: isolate has no agents and no slots"),
+    attack(81, "no room for an input file, no descriptors, no processes; the control group removed from outside", "our error, a new slot", "native only: its own steps are what fails"),
 ];
 
 /// What tries an attack.
@@ -192,6 +192,7 @@ fn render() -> Result<String, Failed> {
         let mut isolate: Vec<_> = of.iter().filter_map(|t| t.isolate.as_deref()).collect();
         isolate.dedup();
         let isolate = match isolate[..] {
+            [] if note.starts_with("native only") => "not tried".to_owned(),
             [] => native.to_owned(),
             _ => format!("held otherwise: {}", isolate.join("; ")),
         };
