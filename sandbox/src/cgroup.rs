@@ -100,14 +100,6 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// Memory of a run that is over and stays charged.
-    #[error("{held} are still charged to {path:?} after the last run ended")]
-    Held {
-        /// The group.
-        path: PathBuf,
-        /// How much.
-        held: Bytes,
-    },
     /// Killed for want of memory outside of the group.
     #[error(
         "a box was killed below its own memory limit: all boxes together used up the memory above \
@@ -218,15 +210,24 @@ impl Group {
         }
     }
 
-    /// Before the first process of the next run is born: forgets the last run's peak. On v2
-    /// before Linux 6.12 the group is made anew, so `entry` has to be asked again.
+    /// Before the first process of the next run is born: forgets what the last one leaves charged.
+    /// Says whether the group was made anew for that: then `entry` has to be asked again, and who
+    /// has joined it (v1) joins again.
     ///
     /// # Errors
     /// The step that failed.
-    pub fn renew(&mut self) -> Result<(), Error> {
+    pub fn renew(&mut self) -> Result<bool, Error> {
         match &mut self.0 {
             GroupKind::V2(g) => g.renew(),
             GroupKind::V1(g) => g.renew(),
+        }
+    }
+
+    /// Who had joined the group before `renew` has joined the new one.
+    pub fn joined(&mut self) {
+        match &mut self.0 {
+            GroupKind::V2(_) => {}
+            GroupKind::V1(g) => g.joined(),
         }
     }
 

@@ -47,13 +47,16 @@ impl Fleet {
         scene::create_namespace(&self.client, NAMESPACE, "privileged").await.unwrap();
         let create = |plan| async move { node::create(&self.client, plan).await.unwrap() };
         futures_util::stream::iter(&self.nodes).for_each_concurrent(AT_ONCE, create).await;
+        // One by one: a list of thousands, asked for again and again, is all that the server does.
+        let ready = |plan| async move { self.until_ready(plan).await };
+        futures_util::stream::iter(&self.nodes).for_each_concurrent(AT_ONCE, ready).await;
+    }
+
+    async fn until_ready(&self, plan: &node::Plan) {
         let nodes = Api::<Node>::all(self.client.clone());
-        until(secs(LIMIT), "the nodes are ready", async || {
-            // From the server's memory, not from etcd: it is a question of thousands.
-            let seen = nodes.list(&ListParams::default().match_any()).await;
-            let seen = seen.map_err(|error| error.to_string())?;
-            let ready = seen.items.iter().filter(|node| node::is_ready(node)).count();
-            if ready == self.nodes.len() { Ok(()) } else { Err(format!("{ready} are")) }
+        until(secs(LIMIT), "the node is ready", async || {
+            let node = nodes.get(&plan.name).await.map_err(|error| error.to_string())?;
+            if node::is_ready(&node) { Ok(()) } else { Err(plan.name.clone()) }
         })
         .await;
     }

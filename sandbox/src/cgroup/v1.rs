@@ -5,8 +5,7 @@
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -15,12 +14,9 @@ use super::file::File;
 use super::{Error, make, make_owned, owner_name, remove_tree, sweep, take_turn};
 use crate::Bytes;
 
-/// What the kernel's statistics may be off by: it adds up each CPU's share in batches
-/// (mm/memcontrol.c, MEMCG_CHARGE_BATCH).
-const BLUR: u64 = 1 << 20;
-
-/// How long memory of a dead run may stay charged.
-const SETTLE: Duration = Duration::from_secs(2);
+/// What may stay charged to a group between two runs: what each CPU holds in advance
+/// (mm/memcontrol.c, `MEMCG_CHARGE_BATCH`), what the kernel has not freed yet, some file.
+const RESIDUE: u64 = 1 << 20;
 
 /// The kernel rounds it down to the largest it can count.
 const UNLIMITED: u64 = i64::MAX.cast_unsigned();
@@ -73,6 +69,20 @@ impl Drop for Tree {
 /// The group of a slot.
 #[derive(Debug)]
 pub(super) struct Group {
+    /// As first made; those made anew have a number behind it.
+    name: [PathBuf; 3],
+    made: u32,
+    files: Files,
+    /// The agent may still be in it.
+    former: Option<Box<Files>>,
+    /// What our own processes hold, as first seen in these files.
+    idle: Option<u64>,
+    start: Start,
+}
+
+#[derive(Debug)]
+struct Files {
+    /// In the order memory, pids, cpuacct.
     dirs: [PathBuf; 3],
     memory_limit: File,
     /// Absent where swap is not accounted for.
@@ -80,13 +90,9 @@ pub(super) struct Group {
     memory_usage: File,
     memory_peak: File,
     oom: File,
-    stat: File,
     pids_max: File,
     pids_current: File,
     cpu: File,
-    /// What our own processes hold, as first seen.
-    idle: Option<u64>,
-    start: Start,
 }
 
 /// The account at `begin`.
@@ -95,13 +101,105 @@ struct Start {
     cpu: u64,
     /// By our own processes.
     held: u64,
-    /// With the page cache of earlier runs.
-    usage: u64,
-    limit: u64,
     oom_kills: u64,
 }
 
 impl Group {
+    fn make(name: [PathBuf; 3]) -> Result<Self, Error> {
+        let files = Files::make(name.clone())?;
+        let (former, idle, start) = (None, None, Start::default());
+        Ok(Self { name, made: 0, files, former, idle, start })
+    }
+
+    pub(super) fn tasks_files(&self) -> Vec<PathBuf> {
+        self.files.dirs.iter().map(|d| d.join("tasks")).collect()
+    }
+
+    /// Whether the group was made anew, which whoever lives in it has to move to before `begin`.
+    ///
+    /// That is so where much is still charged to it. Files that a run was the first to read stay in
+    /// memory: under the next run's limit they would fill it, and its peak would be the limit. What
+    /// an ipc namespace held is freed some milliseconds behind the run (ipc/namespace.c, free_ipc):
+    /// taken for ours, it would be granted to the next guest. Waiting and dropping both cost more,
+    /// and the next compiler would read its files from the disk again.
+    pub(super) fn renew(&mut self) -> Result<bool, Error> {
+        // The agent is in it still, and what the last guest held in the kernel is freed behind its
+        // death: the guest's limit would hit us.
+        self.limit_memory(UNLIMITED)?;
+        let usage = self.files.memory_usage.number()?;
+        if self.idle.is_none_or(|idle| usage <= idle + RESIDUE) {
+            return Ok(false);
+        }
+        self.made += 1;
+        let number = self.made;
+        let dirs = self.name.clone().map(|dir| {
+            let mut path = dir.into_os_string();
+            path.push(format!(".{number}"));
+            PathBuf::from(path)
+        });
+        self.former = Some(Box::new(std::mem::replace(&mut self.files, Files::make(dirs)?)));
+        self.idle = None;
+        Ok(true)
+    }
+
+    /// The former one is left by now. The files that it read stay in memory, on the account of the
+    /// group above.
+    pub(super) fn joined(&mut self) {
+        self.former = None;
+    }
+
+    pub(super) fn begin(&mut self, memory: Bytes, processes: u32) -> Result<(), Error> {
+        let held = self.files.memory_usage.number()?;
+        self.idle.get_or_insert(held);
+        self.limit_memory(memory.0.saturating_add(held))?;
+        let Files { memory_peak, pids_max, cpu, oom, .. } = &self.files;
+        memory_peak.write("0")?;
+        pids_max.write(&processes.to_string())?;
+        self.start = Start { cpu: cpu.number()?, held, oom_kills: oom.field("oom_kill")? };
+        Ok(())
+    }
+
+    /// The limit may never exceed that of memory and swap together, so the order depends on the
+    /// direction (Documentation/admin-guide/cgroup-v1/memory.rst, 2.4).
+    fn limit_memory(&self, limit: u64) -> Result<(), Error> {
+        let value = limit.to_string();
+        let Files { memory_limit, memory_and_swap_limit, .. } = &self.files;
+        let Some(both) = memory_and_swap_limit else {
+            return memory_limit.write(&value);
+        };
+        match memory_limit.try_write(&value) {
+            Ok(()) => both.write(&value),
+            Err(Errno::INVAL) => {
+                both.write(&value)?;
+                memory_limit.write(&value)
+            }
+            Err(_) => memory_limit.write(&value),
+        }
+    }
+
+    pub(super) fn cpu(&self) -> Result<Duration, Error> {
+        Ok(Duration::from_nanos(self.files.cpu.number()?.saturating_sub(self.start.cpu)))
+    }
+
+    pub(super) fn threads_file(&self) -> PathBuf {
+        let [_, _, cpuacct] = &self.files.dirs;
+        cpuacct.join("tasks")
+    }
+
+    pub(super) fn memory_peak(&self) -> Result<Bytes, Error> {
+        Ok(Bytes(self.files.memory_peak.number()?.saturating_sub(self.start.held)))
+    }
+
+    pub(super) fn out_of_memory(&self) -> Result<bool, Error> {
+        Ok(self.files.oom.field("oom_kill")? > self.start.oom_kills)
+    }
+
+    pub(super) fn processes(&self) -> Result<u32, Error> {
+        Ok(u32::try_from(self.files.pids_current.number()?).unwrap_or(u32::MAX))
+    }
+}
+
+impl Files {
     fn make(dirs: [PathBuf; 3]) -> Result<Self, Error> {
         for dir in &dirs {
             make(dir)?;
@@ -114,112 +212,15 @@ impl Group {
             memory_usage: File::open(memory, "memory.usage_in_bytes", r)?,
             memory_peak: File::open(memory, "memory.max_usage_in_bytes", rw)?,
             oom: File::open(memory, "memory.oom_control", r)?,
-            stat: File::open(memory, "memory.stat", r)?,
             pids_max: File::open(pids, "pids.max", w)?,
             pids_current: File::open(pids, "pids.current", r)?,
             cpu: File::open(cpuacct, "cpuacct.usage", r)?,
-            idle: None,
-            start: Start::default(),
             dirs,
         })
     }
-
-    pub(super) fn tasks_files(&self) -> Vec<PathBuf> {
-        self.dirs.iter().map(|d| d.join("tasks")).collect()
-    }
-
-    /// The agent arms the next box in this same group, and what the last guest held in the kernel
-    /// (System V segments, page tables) is freed behind its death: the guest's limit would hit us.
-    pub(super) fn renew(&self) -> Result<(), Error> {
-        self.limit_memory(UNLIMITED)
-    }
-
-    pub(super) fn begin(&mut self, memory: Bytes, processes: u32) -> Result<(), Error> {
-        let held = self.settle()?;
-        let limit = memory.0.saturating_add(held);
-        self.limit_memory(limit)?;
-        self.memory_peak.write("0")?;
-        self.pids_max.write(&processes.to_string())?;
-        self.start = Start {
-            cpu: self.cpu.number()?,
-            held,
-            usage: self.memory_usage.number()?,
-            limit,
-            oom_kills: self.oom.field("oom_kill")?,
-        };
-        Ok(())
-    }
-
-    /// Waits until the last run's memory is no longer charged, and says how much our own processes
-    /// hold. What its ipc namespace held is freed by a worker of the kernel some milliseconds
-    /// behind it (ipc/namespace.c, free_ipc): taken for ours, it would be granted to the next guest
-    /// on top of its limit. Page cache is another matter: it makes room by itself, and is what lets
-    /// the next compiler start without the disk.
-    fn settle(&mut self) -> Result<u64, Error> {
-        let deadline = Instant::now() + SETTLE;
-        loop {
-            let usage = self.memory_usage.number()?;
-            // The first time, nothing but our own processes has been here.
-            let idle = *self.idle.get_or_insert(usage);
-            if usage <= idle + BLUR {
-                return Ok(usage);
-            }
-            let files = self.stat.field("cache")?.saturating_sub(self.stat.field("shmem")?);
-            let held = usage.saturating_sub(files);
-            if held <= idle + BLUR {
-                return Ok(held.max(idle));
-            }
-            if Instant::now() >= deadline {
-                return Err(Error::Held { path: self.dirs[0].clone(), held: Bytes(usage) });
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    /// The limit may never exceed that of memory and swap together, so the order depends on the
-    /// direction (Documentation/admin-guide/cgroup-v1/memory.rst, 2.4).
-    fn limit_memory(&self, limit: u64) -> Result<(), Error> {
-        let value = limit.to_string();
-        let Some(both) = &self.memory_and_swap_limit else {
-            return self.memory_limit.write(&value);
-        };
-        match self.memory_limit.try_write(&value) {
-            Ok(()) => both.write(&value),
-            Err(Errno::INVAL) => {
-                both.write(&value)?;
-                self.memory_limit.write(&value)
-            }
-            Err(_) => self.memory_limit.write(&value),
-        }
-    }
-
-    pub(super) fn cpu(&self) -> Result<Duration, Error> {
-        Ok(Duration::from_nanos(self.cpu.number()?.saturating_sub(self.start.cpu)))
-    }
-
-    pub(super) fn threads_file(&self) -> PathBuf {
-        let [_, _, cpuacct] = &self.dirs;
-        cpuacct.join("tasks")
-    }
-
-    pub(super) fn memory_peak(&self) -> Result<Bytes, Error> {
-        let peak = self.memory_peak.number()?;
-        // At the limit the page cache of earlier runs made room, so none of it is in the peak.
-        let before =
-            if peak + BLUR >= self.start.limit { self.start.held } else { self.start.usage };
-        Ok(Bytes(peak.saturating_sub(before)))
-    }
-
-    pub(super) fn out_of_memory(&self) -> Result<bool, Error> {
-        Ok(self.oom.field("oom_kill")? > self.start.oom_kills)
-    }
-
-    pub(super) fn processes(&self) -> Result<u32, Error> {
-        Ok(u32::try_from(self.pids_current.number()?).unwrap_or(u32::MAX))
-    }
 }
 
-impl Drop for Group {
+impl Drop for Files {
     fn drop(&mut self) {
         for dir in &self.dirs {
             // What cannot be removed now is removed with the tree.

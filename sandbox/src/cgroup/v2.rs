@@ -193,14 +193,15 @@ impl Group {
 
     /// A group to which much is still charged (files that a run was the first to read stay in
     /// memory) is made anew: it would be in the peak of every run from now on.
-    pub(super) fn renew(&mut self) -> Result<(), Error> {
+    pub(super) fn renew(&mut self) -> Result<bool, Error> {
         self.residue = self.files.memory_current.number()?;
         if self.residue > RESIDUE || self.files.memory_peak.try_write("reset").is_err() {
             remove_tree(&self.path)?;
             self.files = Files::make(&self.path)?;
             self.residue = 0;
+            return Ok(true);
         }
-        Ok(())
+        Ok(false)
     }
 
     pub(super) fn begin(&mut self, memory: Bytes, processes: u32) -> Result<(), Error> {

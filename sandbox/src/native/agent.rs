@@ -25,7 +25,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Resource, Rlimit, Signal, pidfd_send_signal, setrlimit, umask};
 use rustix::thread::UnshareFlags;
 
-use super::wire::{self, Failure, MESSAGE_MAX, Reply, Setup, Step};
+use super::wire::{self, Arm, Failure, MESSAGE_MAX, Reply, Setup, Step};
 use crate::sys;
 use crate::sys::process::{Inherited, Stack, Tenant, default_signals, exit, start, wait_any};
 
@@ -69,14 +69,6 @@ fn serve(worker: BorrowedFd<'_>) -> Result<(), Failure> {
         request = slot.serve(worker, arm).map_err(told)?;
     }
     Ok(())
-}
-
-/// What the worker sends to arm a box.
-struct Arm {
-    /// The work file system, detached; absent when the last one stays.
-    work: Option<OwnedFd>,
-    /// cgroup v2: where the guest is born.
-    group: Option<OwnedFd>,
 }
 
 struct Slot {
@@ -186,8 +178,13 @@ impl Slot {
     }
 
     /// Makes the next box, and waits until the worker wants another, or is gone; either ends it.
-    fn serve(&mut self, worker: BorrowedFd<'_>, request: Arm) -> Result<Option<Arm>, Failure> {
+    fn serve(
+        &mut self,
+        worker: BorrowedFd<'_>,
+        request: Arm<OwnedFd>,
+    ) -> Result<Option<Arm<OwnedFd>>, Failure> {
         self.ipc.renew().map_err(at(Step::Unshare))?;
+        request.join.iter().try_for_each(enter).map_err(at(Step::JoinGroup))?;
         let Self { ipc, .. } = self;
         let init = Self::arm(&mut self.stack, &mut self.given, worker, request)?;
         ipc.watch(worker).map_err(at(Step::Receive))?;
@@ -204,7 +201,7 @@ impl Slot {
         stack: &'a mut Stack,
         given: &'a mut init::Given,
         worker: BorrowedFd<'_>,
-        request: Arm,
+        request: Arm<OwnedFd>,
     ) -> Result<Tenant<'a>, Failure> {
         if let Some(work) = &request.work {
             mount_work(work.as_fd()).map_err(at(Step::Work))?;
@@ -231,22 +228,12 @@ impl Slot {
 }
 
 /// Waits for the next request; `None` when the worker is gone.
-fn next(worker: BorrowedFd<'_>) -> Result<Option<Arm>, Failure> {
-    let mut keep = [0];
-    let (length, fds) = wire::receive(worker, &mut keep).map_err(at(Step::Receive))?;
-    let mut fds = fds.into_iter().flatten();
-    match (length, keep) {
-        (0, _) => Ok(None),
-        (_, [0]) => match fds.next() {
-            Some(work) => Ok(Some(Arm { work: Some(work), group: fds.next() })),
-            None => Err(Failure { step: Step::Understand, errno: Errno::BADF }),
-        },
-        _ => Ok(Some(Arm { work: None, group: fds.next() })),
-    }
+fn next(worker: BorrowedFd<'_>) -> Result<Option<Arm<OwnedFd>>, Failure> {
+    Arm::receive(worker).map_err(at(Step::Receive))
 }
 
 /// Takes away what the last box had and the next one shall not.
-fn clear(next: &Arm) -> Result<(), Errno> {
+fn clear(next: &Arm<OwnedFd>) -> Result<(), Errno> {
     detach("/proc")?;
     if next.work.is_none() {
         return Ok(());
@@ -275,9 +262,13 @@ fn limit(resource: Resource, value: u64) -> Result<(), Errno> {
 /// Moves this process, which has one thread, to control groups of v1.
 fn join_groups(files: &[PathBuf]) -> Result<(), Errno> {
     files.iter().try_for_each(|path| {
-        let file = rustix::fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
-        rustix::io::write(&file, b"0").map(|_| ())
+        enter(&rustix::fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?)
     })
+}
+
+/// Moves this process to the control group of this list.
+fn enter(list: &OwnedFd) -> Result<(), Errno> {
+    rustix::io::write(list, b"0").map(|_| ())
 }
 
 /// Kills and reaps a box's init. Its exit means that the kernel has reaped every process of the box

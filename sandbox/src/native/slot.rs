@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{CWD, MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::fs::{CWD, MemfdFlags, Mode, OFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
@@ -22,7 +22,7 @@ use super::agent::ARGV0;
 use super::filter::Filters;
 use super::uids::{self, Uids};
 use super::views::Views;
-use super::wire::{self, BoxFolder, Failure, MESSAGE_MAX, Reply, Setup};
+use super::wire::{self, Arm, BoxFolder, Failure, MESSAGE_MAX, Reply, Setup};
 use super::work::WorkFs;
 use crate::cgroup::{self, Entry, Group, Tree};
 use crate::collect;
@@ -299,25 +299,31 @@ impl<P> Slot<P> {
     /// Asks the agent for the next box, with a fresh work file system unless there is one to `keep`.
     fn request(self, keep: Option<WorkFs>, ready: bool) -> Result<Slot<Arming>, SlotError> {
         let Self { mut base, phase: _ } = self;
-        base.group.renew().map_err(SlotError::Cgroup)?;
+        let anew = base.group.renew().map_err(SlotError::Cgroup)?;
         let kept = keep.is_some();
         let work = keep.map_or_else(|| WorkFs::new(base.uid), Ok)?;
-        let mut fds = Vec::new();
-        if !kept {
-            fds.push(work.mount());
-        }
-        if let Entry::Born(group) = base.group.entry() {
-            fds.push(group);
-        }
-        wire::ask(base.agent.control.as_fd(), kept, &fds).map_err(step("ask for a box"))?;
+        let (group, lists) = match base.group.entry() {
+            Entry::Born(group) => (Some(group), Vec::new()),
+            Entry::Joined(files) if anew => (None, lists(&files)?),
+            Entry::Joined(_) => (None, Vec::new()),
+        };
+        let join = lists.iter().map(AsFd::as_fd).collect();
+        let arm = Arm { work: (!kept).then(|| work.mount()), group, join };
+        arm.send(base.agent.control.as_fd()).map_err(step("ask for a box"))?;
         Ok(Slot { base, phase: Arming { work, ready } })
     }
+}
+
+/// Opens the lists of processes of a group.
+fn lists(files: &[PathBuf]) -> Result<Vec<OwnedFd>, StepError> {
+    let open = |file| rustix::fs::open(file, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty());
+    files.iter().map(open).collect::<Result<_, _>>().map_err(step("open the control group's list"))
 }
 
 impl Slot<Arming> {
     /// Waits until the box is armed.
     pub(super) fn armed(self) -> Result<Slot<Armed>, SlotError> {
-        let Self { base, phase: Arming { work, mut ready } } = self;
+        let Self { mut base, phase: Arming { work, mut ready } } = self;
         loop {
             if !readable(base.agent.control.as_fd(), PATIENCE) {
                 return Err(SlotError::Late { step: "arm a box" });
@@ -325,6 +331,7 @@ impl Slot<Arming> {
             match Reply::receive(base.agent.control.as_fd()) {
                 Some(Reply::Ready) if !ready => ready = true,
                 Some(Reply::Armed { request, init }) if ready => {
+                    base.group.joined();
                     return Ok(Slot { base, phase: Armed { work, request, init } });
                 }
                 Some(Reply::Failed(failure)) => return Err(failure.into()),

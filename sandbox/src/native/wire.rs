@@ -122,10 +122,42 @@ pub(super) struct Ending {
     pub(super) switches_forced: u64,
 }
 
-/// Worker to agent: asks for a box. The work file system is the first of `fds`, unless the agent is
-/// to keep the one it has; then the group that the guest is born in (v2).
-pub(super) fn ask(agent: BorrowedFd<'_>, keep: bool, fds: &[BorrowedFd<'_>]) -> Result<(), Errno> {
-    send(agent, &[u8::from(keep)], fds)
+/// Worker to agent: asks for a box.
+#[derive(Debug)]
+pub(super) struct Arm<F> {
+    /// The work file system, detached; absent when the last one stays.
+    pub(super) work: Option<F>,
+    /// cgroup v2: where the guest is born.
+    pub(super) group: Option<F>,
+    /// cgroup v1: lists of processes that the agent moves to, because the group was made anew.
+    pub(super) join: Vec<F>,
+}
+
+impl Arm<BorrowedFd<'_>> {
+    pub(super) fn send(&self, agent: BorrowedFd<'_>) -> Result<(), Errno> {
+        let Self { work, group, join } = self;
+        let fds: Vec<_> = work.iter().chain(group).chain(join).copied().collect();
+        send(agent, &[u8::from(work.is_some()), u8::from(group.is_some())], &fds)
+    }
+}
+
+impl Arm<OwnedFd> {
+    /// `None` when the worker is gone.
+    pub(super) fn receive(worker: BorrowedFd<'_>) -> Result<Option<Self>, Errno> {
+        let mut given = [0; 2];
+        let (length, fds) = receive(worker, &mut given)?;
+        if length == 0 {
+            return Ok(None);
+        }
+        let mut fds = fds.into_iter().flatten();
+        let mut one = |given| match given {
+            0 => Ok(None),
+            _ => fds.next().map(Some).ok_or(Errno::BADF),
+        };
+        let [work, group] = given;
+        let (work, group) = (one(work)?, one(group)?);
+        Ok(Some(Self { work, group, join: fds.collect() }))
+    }
 }
 
 /// What becomes of `/box`.
