@@ -1,4 +1,4 @@
-# Read by scripts that build images: an engine of containers that ends with the script, however that
+# Read by scripts that build or run images: an engine of containers that ends with the script, however that
 # ends, and Debian for it where no registry is reachable. Needs root, mmdebstrap and dockerd.
 
 suite=bookworm
@@ -7,29 +7,62 @@ say() { printf '%s\n' "$*" >&2; }
 
 engine_pid='' engine_run='' engine_data='' engine_group=''
 
-# Stops it; nothing of it is left. Its processes are below a process id namespace, and die with that.
-engine_stop() {
-  [ -n "$engine_run" ] || return 0
+# Ends its processes; its data stay. They are below a process id namespace, and die with that.
+engine_end() {
   [ -z "$engine_pid" ] || { kill -KILL "$engine_pid" 2>/dev/null; wait "$engine_pid" 2>/dev/null; } || true
+  engine_pid=''
   local try
   for try in {1..50}; do
-    rm -rf "${engine_run:?}" "${engine_data:?}" 2>/dev/null && break
+    rm -rf "${engine_run:?}" 2>/dev/null && break
     sleep 0.1
   done
   find /sys/fs/cgroup/*/"$engine_group" /sys/fs/cgroup/"$engine_group" -depth -type d -exec rmdir {} + 2>/dev/null || true
 }
 
-# Starts it, with its data in that folder, and with Debian as local/debian:1.
+# Stops it; nothing of it is left.
+engine_stop() {
+  [ -n "$engine_run" ] || return 0
+  engine_end
+  local try
+  for try in {1..50}; do
+    rm -rf "${engine_data:?}" 2>/dev/null && break
+    sleep 0.1
+  done
+}
+
+# Starts it, with its data in that folder, and with Debian as local/debian:1. Its containers have the
+# machine's network (`--network host`) or none.
 engine_start() { # folder
-  engine_data=$1/engine
+  engine_boot "$1" '' --bridge=none --iptables=false
+  docker import "$(debian)" local/debian:1 >/dev/null
+}
+
+# Starts it once more, with what it has, on a network of its own: containers have networks there, and
+# nothing outside is reached.
+engine_start_apart() {
+  engine_end
+  engine_boot "${engine_data%/engine}" --net
+}
+
+engine_boot() { # folder, --net for a network of its own, settings of the engine...
+  local folder=$1 net=$2
+  shift 2
+  engine_data=$folder/engine
   # Paths of sockets are short (unix(7)).
   engine_run=$(mktemp -d)
   engine_group=evx-engine-$$
-  setpriv --pdeathsig KILL -- unshare --mount --propagation=private --pid --mount-proc --kill-child=KILL -- \
-    sh -euc 'mount -t tmpfs -o mode=755 run /run; exec dockerd "$@"' dockerd \
+  # Root without that capability (of a machine that is a container itself) cannot give it to a
+  # privileged container, as the engine wants to (bit 24, capability.h).
+  if (((16#$(awk '$1 == "CapBnd:" { print $2 }' /proc/self/status) >> 24 & 1) == 0)); then
+    runtime_without CAP_SYS_RESOURCE > "$engine_run/runtime"
+    chmod 755 "$engine_run/runtime"
+    set -- "$@" --add-runtime "less=$engine_run/runtime" --default-runtime less
+  fi
+  setpriv --pdeathsig KILL -- unshare ${net:+"$net"} --mount --propagation=private --pid --mount-proc --kill-child=KILL -- \
+    sh -euc 'mount -t tmpfs -o mode=755 run /run; [ -z "$1" ] || ip link set lo up; shift; exec dockerd "$@"' sh "$net" \
     --data-root "$engine_data" --exec-root "$engine_run/exec" --pidfile "$engine_run/pid" \
-    --host "unix://$engine_run/docker.sock" --bridge=none --iptables=false --storage-driver overlay2 \
-    --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$engine_group" \
+    --host "unix://$engine_run/docker.sock" --storage-driver overlay2 \
+    --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$engine_group" "$@" \
     >"$engine_run/log" 2>&1 </dev/null 9>&- &
   engine_pid=$!
   export DOCKER_HOST=unix://$engine_run/docker.sock DOCKER_BUILDKIT=0
@@ -41,7 +74,23 @@ engine_start() { # folder
     fi
     sleep 0.2
   done
-  docker import "$(debian)" local/debian:1 >/dev/null
+}
+
+# Prints a runtime for the engine that gives no container that capability, whatever is asked for.
+runtime_without() { # capability
+  cat <<SH
+#!/bin/bash
+file='' last=''
+for word; do
+  case \$last in
+    --bundle) file=\$word/config.json ;;
+    --process) file=\$word ;;
+  esac
+  last=\$word
+done
+[ -z "\$file" ] || sed -i 's/"$1",//g; s/,"$1"//g' "\$file"
+exec "$(PATH=$PATH:/usr/sbin command -v runc)" "\$@"
+SH
 }
 
 # Prints the tar of a Debian with apt, made where it is missing.
