@@ -175,3 +175,183 @@ fn regular(from: OwnedFd, to: &OwnedFd, name: &CStr, mode: u32) -> io::Result<u6
     fchmod(&out, Mode::from(mode))?;
     Ok(copied)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::ffi::{CString, OsStr};
+    use std::fs;
+    use std::os::fd::AsFd as _;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::FileTypeExt;
+
+    use proptest::prelude::*;
+    use rustix::fs::{CWD, mknodat, symlinkat};
+
+    use super::*;
+    use crate::Job;
+
+    /// In a file beside the work directory; nothing a guest may get holds it.
+    const SECRET: &[u8] = b"the answer";
+
+    /// What a guest may leave.
+    #[derive(Debug, Clone)]
+    enum Kind {
+        File(Vec<u8>),
+        Program,
+        Folder,
+        Link(&'static [u8]),
+        Pipe,
+        Socket,
+    }
+
+    /// Names as no user would choose them: control characters, what terminals, shells, JSON and zips
+    /// take for theirs, bytes that are no text, dots, and the longest one.
+    fn names() -> impl Strategy<Value = Vec<u8>> {
+        let odd = prop::sample::select(b"\n\r\x1b\x07\x7f\x80\xff\"\\'%.-~ :;$a".to_vec());
+        let byte = prop_oneof![3 => odd, 1 => any::<u8>()]
+            .prop_filter("names have neither", |b| !matches!(b, 0 | b'/'));
+        prop_oneof![
+            8 => prop::collection::vec(byte, 1..12),
+            1 => prop::sample::select(vec![b".".to_vec(), b"..".to_vec(), b"...".to_vec(), vec![b'x'; 255], vec![b'x'; 256]]),
+        ]
+    }
+
+    /// Names with where they are: in the folder of an entry before them, if that is one.
+    fn entries() -> impl Strategy<Value = Vec<(usize, Vec<u8>, Kind)>> {
+        let targets: Vec<&[u8]> =
+            vec![b"/", b".", b"..", b"../secret", b"../../secret", b"/proc/self/root", b"w"];
+        let kind = prop_oneof![
+            3 => prop::collection::vec(any::<u8>(), 0..6).prop_map(Kind::File),
+            1 => Just(Kind::Program),
+            3 => Just(Kind::Folder),
+            2 => prop::sample::select(targets).prop_map(Kind::Link),
+            1 => Just(Kind::Pipe),
+            1 => Just(Kind::Socket),
+        ];
+        prop::collection::vec((any::<usize>(), names(), kind), 0..16)
+    }
+
+    /// Makes them below `w`; what cannot be made is left out. Returns each path that was tried, with
+    /// what is there if it is a regular file.
+    fn make(w: &Path, entries: &[(usize, Vec<u8>, Kind)]) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+        let (mut folders, mut made) = (vec![w.to_owned()], BTreeMap::new());
+        for (parent, name, kind) in entries {
+            let path = folders[parent % folders.len()].join(OsStr::from_bytes(name));
+            let node = |kind| mknodat(CWD, &path, kind, Mode::from(0o600), 0).is_ok();
+            let contents = match kind {
+                Kind::File(bytes) => Some(bytes.clone()),
+                Kind::Program => Some(b"#!".to_vec()),
+                _ => None,
+            };
+            let there = match kind {
+                Kind::File(_) | Kind::Program => {
+                    let new = File::create_new(&path);
+                    new.is_ok_and(|mut file| {
+                        io::Write::write_all(&mut file, contents.as_ref().unwrap()).is_ok()
+                    })
+                }
+                Kind::Folder => fs::create_dir(&path).is_ok(),
+                Kind::Link(to) => symlinkat(CString::new(*to).unwrap(), CWD, &path).is_ok(),
+                Kind::Pipe => node(FileType::Fifo),
+                Kind::Socket => node(FileType::Socket),
+            };
+            if there && matches!(kind, Kind::Folder) {
+                folders.push(path.clone());
+            }
+            let below = path.strip_prefix(w).unwrap().to_owned();
+            if there || !made.contains_key(&below) {
+                made.insert(below, contents.filter(|_| there));
+            }
+        }
+        made
+    }
+
+    /// All below `folder`, links not followed: regular files with their contents, folders without.
+    fn listing(folder: &Path, at: &Path, found: &mut BTreeMap<PathBuf, Option<Vec<u8>>>) {
+        for entry in fs::read_dir(folder.join(at)).unwrap() {
+            let entry = entry.unwrap();
+            let (path, kind) = (at.join(entry.file_name()), entry.file_type().unwrap());
+            assert!(!kind.is_symlink() && !kind.is_fifo() && !kind.is_socket(), "{path:?}");
+            let contents = kind.is_file().then(|| fs::read(folder.join(&path)).unwrap());
+            found.insert(path.clone(), contents);
+            if kind.is_dir() {
+                listing(folder, &path, found);
+            }
+        }
+    }
+
+    /// What a user asks for; only what jobs may ask for comes this far.
+    fn wanted(path: &Path) -> Option<Collect> {
+        let collect = Collect { path: path.to_owned(), max: Bytes(64) };
+        let job = Job { collect: vec![collect.clone()], ..Job::new(vec!["/bin/true".to_owned()]) };
+        job.check().is_ok().then_some(collect)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        /// Whatever a guest left, and by whatever names: an artefact has its regular files and folders
+        /// under the same names, below its folder and nowhere else.
+        #[test]
+        fn what_is_kept_of_a_box_stays_in_its_folder(entries in entries()) {
+            let outer = tempfile::tempdir().unwrap();
+            let [w, into, secret] = ["w", "into", "secret"].map(|name| outer.path().join(name));
+            [&w, &into].into_iter().for_each(|folder| fs::create_dir(folder).unwrap());
+            fs::write(&secret, SECRET).unwrap();
+            let made = make(&w, &entries);
+            let root = rustix::fs::open(outer.path(), FOLDER, Mode::empty()).unwrap();
+            let bytes = tree(root.as_fd(), &into, Bytes(1 << 10)).unwrap();
+            let mut kept = BTreeMap::new();
+            listing(&into, Path::new(""), &mut kept);
+            let files = made.iter().filter(|(_, contents)| contents.is_some());
+            let kept_files: BTreeMap<_, _> = kept.iter().filter(|(_, c)| c.is_some()).collect();
+            prop_assert_eq!(kept_files, files.collect::<BTreeMap<_, _>>());
+            let total: usize = kept.values().flatten().map(Vec::len).sum();
+            prop_assert!(total as u64 == bytes && bytes <= 1 << 10);
+            prop_assert_eq!(fs::read_dir(outer.path()).unwrap().count(), 3);
+            prop_assert_eq!(fs::read(&secret).unwrap(), SECRET);
+        }
+
+        /// A file that is asked for by name: it, or why not; never what a link leads to.
+        #[test]
+        fn what_is_read_of_a_box_is_a_file_of_that_name(
+            entries in entries(),
+            others in prop::collection::vec(names(), 0..4),
+        ) {
+            let outer = tempfile::tempdir().unwrap();
+            let w = outer.path().join("w");
+            fs::create_dir(&w).unwrap();
+            fs::write(outer.path().join("secret"), SECRET).unwrap();
+            let made = make(&w, &entries);
+            let root = rustix::fs::open(outer.path(), FOLDER, Mode::empty()).unwrap();
+            let below = |path: &PathBuf| path.join("secret");
+            let mut asked: Vec<PathBuf> = made.keys().cloned().collect();
+            asked.extend(made.keys().map(below));
+            asked.extend(others.iter().map(|name| PathBuf::from(OsStr::from_bytes(name))));
+            let asked: Vec<Collect> = asked.iter().filter_map(|path| wanted(path)).collect();
+            for Collected { path, contents } in files(root.as_fd(), &asked) {
+                match contents {
+                    Ok(bytes) => prop_assert_eq!(Some(&Some(bytes)), made.get(&path), "{:?}", path),
+                    Err(refused) => {
+                        let there = made.get(&path).is_some_and(Option::is_some);
+                        prop_assert!(!there, "{path:?}: {refused}");
+                        prop_assert!(!refused.to_string().contains(char::is_control));
+                    }
+                }
+            }
+        }
+
+        /// A name reaches terminals, logs and JSON in the text of an error only, and there as one line
+        /// of text.
+        #[test]
+        fn a_name_in_an_error_is_text_on_one_line(name in names()) {
+            let path = PathBuf::from(OsStr::from_bytes(&name));
+            let error = Error { path, source: Errno::NOSPC.into() };
+            let said = error.to_string();
+            prop_assert!(!said.contains(char::is_control), "{said:?}");
+            let json = serde_json::to_string(&said).unwrap();
+            prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), said);
+        }
+    }
+}

@@ -233,4 +233,29 @@ mod tests {
             assert!(matches!(job.check(), Err(JobError::Path { .. })), "{bad:?}");
         }
     }
+
+    proptest::proptest! {
+        /// Whoever passes names a place below the folder and nothing else; whoever does not is told so
+        /// on one line.
+        #[test]
+        fn a_path_that_passes_stays_below_its_folder(
+            path in "(/|\\.|\\.\\.|a|\\x00|\n|\x1b|é|//){0,6}",
+            argument in "(a|\\x00|\n|=){0,3}",
+        ) {
+            let mut job = job(&["/bin/true", &argument]);
+            job.collect.push(Collect { path: path.clone().into(), max: Bytes(1) });
+            job.env.push((argument.clone(), String::new()));
+            match job.check() {
+                Ok(()) => {
+                    let parts: Vec<_> = path.split('/').filter(|part| !part.is_empty()).collect();
+                    proptest::prop_assert!(!path.starts_with('/') && !parts.is_empty());
+                    proptest::prop_assert!(!parts.contains(&"..") && !path.contains('\0'));
+                }
+                Err(error) => {
+                    let said = error.to_string();
+                    proptest::prop_assert!(!said.contains(char::is_control), "{said:?}");
+                }
+            }
+        }
+    }
 }

@@ -28,7 +28,7 @@ pub enum Error {
         known: u32,
     },
     /// A box does not do what it must.
-    #[error("a trial run of /bin/true ended as {termination:?}: {errors}")]
+    #[error("a trial run of /bin/true ended as {termination:?}: {errors:?}")]
     Trial {
         /// How it ended.
         termination: Termination,
@@ -66,7 +66,7 @@ pub enum Error {
         source: command::Error,
     },
     /// `--init` or `--cleanup` failed.
-    #[error("isolate {command} of box {id} failed ({exit}): {said}")]
+    #[error("isolate {command} of box {id} failed ({exit}): {said:?}")]
     Said {
         /// Which.
         command: &'static str,

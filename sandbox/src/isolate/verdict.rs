@@ -59,7 +59,7 @@ pub enum Error {
         source: meta::Error,
     },
     /// isolate failed (status XX, or exit code 2 and above).
-    #[error("isolate failed ({exit}): {message}")]
+    #[error("isolate failed ({exit}): {message:?}")]
     Internal {
         /// How isolate ended.
         exit: String,
@@ -67,7 +67,7 @@ pub enum Error {
         message: String,
     },
     /// Someone but us had isolate kill the program.
-    #[error("isolate was told by someone else to end the run: {message}")]
+    #[error("isolate was told by someone else to end the run: {message:?}")]
     Interrupted {
         /// What it said.
         message: String,
@@ -94,12 +94,9 @@ pub(super) fn judge(evidence: &Evidence, limits: &Limits) -> Result<Termination,
         Some(Stop::Wall) => return Ok(clock_ran_out(*cpu, limits)),
         None => {}
     }
-    let meta = match meta {
-        Ok(meta) => consistent(*exit, meta)?,
-        Err(source) => {
-            return Err(Error::Meta { exit: exit.to_string(), source: source.clone() });
-        }
-    };
+    let no_account = |source: meta::Error| Error::Meta { exit: exit.to_string(), source };
+    let meta = consistent(*exit, meta.as_ref().map_err(|source| no_account(source.clone()))?)?;
+    meta.accounted().map_err(no_account)?;
     let failed = matches!(meta.status, Some(Status::RuntimeError | Status::Signal));
     let cpu = cpu.or(meta.time);
     if failed && meta.cg_oom_killed {
@@ -176,7 +173,9 @@ impl std::fmt::Display for Exit {
 mod tests {
     use std::collections::BTreeMap;
     use std::fs;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
+
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -207,12 +206,17 @@ mod tests {
         }
 
         fn judged(&self) -> String {
+            self.judged_by(&self.text)
+        }
+
+        /// What would come of another meta file.
+        fn judged_by(&self, text: &str) -> String {
             let evidence = Evidence {
                 exit: match self.fact("exit").unwrap().split_once(' ').unwrap() {
                     ("code", n) => Exit::Code(n.parse().unwrap()),
                     (_, n) => Exit::Signal(n.parse().unwrap()),
                 },
-                meta: Meta::parse(&self.text),
+                meta: Meta::parse(text),
                 stopped: self.fact("stopped").map(|s| match s {
                     "cpu" => Stop::Cpu,
                     "wall" => Stop::Wall,
@@ -224,12 +228,7 @@ mod tests {
                 cpu: self.millis("cpu"),
                 wall: self.millis("wall").unwrap_or_default(),
             };
-            let limits = Limits {
-                cpu: Duration::from_secs(1),
-                wall: Duration::from_secs(2),
-                ..Limits::default()
-            };
-            match judge(&evidence, &limits) {
+            match judge(&evidence, &limits()) {
                 Ok(termination) => format!("{termination:?}"),
                 Err(Error::Meta { .. }) => "no account".to_owned(),
                 Err(Error::Internal { .. }) => "isolate failed".to_owned(),
@@ -239,18 +238,96 @@ mod tests {
         }
     }
 
+    fn limits() -> Limits {
+        let (cpu, wall) = (Duration::from_secs(1), Duration::from_secs(2));
+        Limits { cpu, wall, ..Limits::default() }
+    }
+
+    fn recorded() -> Vec<(PathBuf, Recorded)> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/isolate/meta");
+        let files = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+        let mut files: Vec<_> = files.map(|path| (path.clone(), Recorded::read(&path))).collect();
+        files.sort_by(|a, b| a.0.cmp(&b.0));
+        assert!(files.len() >= 20, "recorded files are missing: {}", files.len());
+        files
+    }
+
     #[test]
     fn each_recorded_meta_file_is_judged_as_it_says() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/isolate/meta");
-        let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
-        files.sort();
-        assert!(files.len() >= 20, "recorded files are missing: {}", files.len());
-        let wrong: Vec<_> = files
-            .iter()
-            .map(|path| (path, Recorded::read(path)))
+        let wrong: Vec<_> = recorded()
+            .into_iter()
             .filter(|(_, r)| r.fact("expect") != Some(r.judged().as_str()))
             .map(|(path, r)| format!("{path:?}: {:?}, not {}", r.fact("expect"), r.judged()))
             .collect();
         assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+
+    #[test]
+    fn a_meta_file_that_is_cut_short_is_judged_as_the_whole_one_or_not_at_all() {
+        for (path, recorded) in recorded() {
+            let whole = recorded.judged();
+            for (cut, _) in recorded.text.char_indices() {
+                let judged = recorded.judged_by(&recorded.text[..cut]);
+                let none = ["no account", "isolate failed", "interrupted", "contradiction"];
+                let right = judged == whole || none.contains(&judged.as_str());
+                assert!(right, "{path:?} cut at {cut}: {judged}, not {whole}");
+            }
+        }
+    }
+
+    /// Whether the meta file says that the run ended so.
+    fn explains(meta: &Meta, exit: Exit, termination: Termination) -> bool {
+        let limits = limits();
+        let failed = matches!(meta.status, Some(Status::RuntimeError | Status::Signal));
+        let timed_out = meta.status == Some(Status::TimedOut);
+        let signal = |n| {
+            let by = meta.status == Some(Status::Signal) && !meta.killed;
+            by && meta.exit_signal == Some(n) && exit == Exit::Code(1)
+        };
+        match termination {
+            Termination::Exited(0) => exit == Exit::Code(0) && meta.exit_code == Some(0),
+            Termination::Exited(code) => exit == Exit::Code(1) && meta.exit_code == Some(code),
+            Termination::OutputLimit => signal(libc::SIGXFSZ),
+            Termination::ForbiddenCall => signal(libc::SIGSYS),
+            Termination::Signalled(n) => signal(n),
+            Termination::CpuLimit => meta.time >= Some(limits.cpu),
+            Termination::WallLimit => timed_out || meta.wall > Some(limits.wall),
+            Termination::MemoryLimit => failed && meta.cg_oom_killed,
+            // Nobody has withdrawn it.
+            Termination::Cancelled => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_meta_file_explains_its_verdict_or_there_is_none(
+            text in meta::tests::texts(),
+            code in prop_oneof![8 => 0..=1, 1 => Just(2), 1 => any::<i32>()],
+            killed in prop::bool::weighted(0.1),
+        ) {
+            let exit = if killed { Exit::Signal(code) } else { Exit::Code(code) };
+            let evidence = Evidence {
+                exit,
+                meta: Meta::parse(&text),
+                stopped: None,
+                out_of_memory: false,
+                cpu: None,
+                wall: Duration::ZERO,
+            };
+            match judge(&evidence, &limits()) {
+                Ok(termination) => {
+                    let meta = evidence.meta.expect("there is no verdict without an account");
+                    let there = meta.time.is_some() && meta.wall.is_some();
+                    let right = there && explains(&meta, exit, termination);
+                    prop_assert!(right, "{termination:?} comes of {text:?}");
+                }
+                Err(error) => {
+                    let said = crate::choose::chain(&error);
+                    prop_assert!(!said.contains(char::is_control), "{said:?}");
+                    let named = said.contains(&exit.to_string()) || matches!(error, Error::Interrupted { .. });
+                    prop_assert!(named, "{said}");
+                }
+            }
+        }
     }
 }

@@ -66,9 +66,13 @@ pub enum Error {
     /// An answer that is no errno we know.
     #[error("the seccomp policy answers with {0}, which is no errno known here")]
     Answer(String),
-    /// Two rules without a condition on one call, or one beside a conditional one.
+    /// Two rules without a condition on one call, or one beside a conditional one; or two with the
+    /// same condition.
     #[error("the seccomp policy has more than one rule for {0}")]
     Redundant(String),
+    /// A condition that compares with nothing, or with several values.
+    #[error("the seccomp policy has a condition for {0} that is not exactly one comparison")]
+    Condition(String),
 }
 
 #[derive(Debug, Deserialize)]
@@ -95,7 +99,7 @@ pub(super) struct Filters {
 }
 
 /// On the low half of an argument: flags, families and ioctl numbers are 32 bits wide.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Condition {
     arg: u32,
@@ -103,6 +107,13 @@ struct Condition {
     is: Option<u32>,
     not: Option<u32>,
     from: Option<u32>,
+}
+
+impl Condition {
+    fn comparisons(&self) -> usize {
+        let Self { arg: _, any_bit_of, is, not, from } = self;
+        [any_bit_of, is, not, from].into_iter().flatten().count()
+    }
 }
 
 /// What happens at one call: conditions in turn, each with its answer.
@@ -162,7 +173,11 @@ fn leaves(rules: Vec<Rule>) -> Result<BTreeMap<u32, Leaf>, Error> {
         for call in &rule.calls {
             let Ok(number) = Sysno::from_str(call) else { continue };
             let leaf = leaves.entry(number.id().cast_unsigned()).or_default();
-            if !leaf.is_empty() && (rule.when.is_none() || leaf.iter().any(|(c, _)| c.is_none())) {
+            if rule.when.as_ref().is_some_and(|when| when.comparisons() != 1) {
+                return Err(Error::Condition(call.clone()));
+            }
+            let always = |condition: &Option<Condition>| condition.is_none();
+            if leaf.iter().any(|(c, _)| always(c) || always(&rule.when) || *c == rule.when) {
                 return Err(Error::Redundant(call.clone()));
             }
             leaf.push((rule.when, answer));
@@ -380,10 +395,70 @@ mod tests {
     fn every_rule_is_explained_and_none_is_there_twice() {
         let rules = rules(POLICY).unwrap();
         assert!(rules.iter().all(|r| r.reason.split_whitespace().count() >= 3));
-        let twice = r#"[{"reason":"a b c","answer":"EPERM","calls":["bpf","bpf"]}]"#;
-        assert!(
-            matches!(leaves(super::rules(twice).unwrap()), Err(Error::Redundant(call)) if call == "bpf")
-        );
+        let compiled = |text: &str| leaves(super::rules(text).unwrap());
+        let rule = |call: &str, when: &str| {
+            let when =
+                if when.is_empty() { String::new() } else { format!(r#","when":{{{when}}}"#) };
+            format!(r#"{{"reason":"a b c","answer":"EPERM","calls":["{call}"]{when}}}"#)
+        };
+        let twice = |first, second| {
+            compiled(&format!("[{},{}]", rule("ioctl", first), rule("ioctl", second)))
+        };
+        let [any, is, other] =
+            [r#""arg":1,"any_bit_of":3"#, r#""arg":1,"is":3"#, r#""arg":0,"is":3"#];
+        for (first, second) in [("", ""), ("", is), (is, ""), (is, is), (any, any)] {
+            let found = twice(first, second);
+            assert!(
+                matches!(&found, Err(Error::Redundant(call)) if call == "ioctl"),
+                "{first} {second}: {found:?}"
+            );
+        }
+        assert!(twice(is, any).is_ok() && twice(is, other).is_ok());
+        for when in [r#""arg":1"#, r#""arg":1,"is":3,"not":4"#] {
+            let found = compiled(&format!("[{}]", rule("ioctl", when)));
+            assert!(matches!(found, Err(Error::Condition(_))), "{when}: {found:?}");
+        }
+    }
+
+    /// Values at which one of the conditions of a call may begin or cease to hold.
+    fn borders(leaf: &Leaf) -> Vec<u32> {
+        let values = leaf.iter().filter_map(|(condition, _)| {
+            let Condition { arg: _, any_bit_of, is, not, from } = (*condition)?;
+            any_bit_of.or(is).or(not).or(from)
+        });
+        let near = |v: u32| [v, v.wrapping_sub(1), v.wrapping_add(1)];
+        let bits = (0..32).map(|bit| 1 << bit);
+        values.flat_map(near).chain(bits).chain([0, u32::MAX]).collect()
+    }
+
+    /// A rule that changes no answer: others of the same call, before or after it, answer alike
+    /// wherever it holds.
+    fn idle(leaf: &Leaf) -> Option<usize> {
+        let answer = |leaf: &Leaf, args| {
+            let program = [vec![op(LOAD, NR)], call(7, leaf), vec![op(RETURN, ALLOW)]].concat();
+            outcome(&program, 7, THIS_ARCH, args)
+        };
+        (0..leaf.len()).find(|&at| {
+            let mut without = leaf.clone();
+            without.remove(at);
+            let values = borders(leaf);
+            let pairs = values.iter().flat_map(|a| values.iter().map(|b| [*a, *b]));
+            pairs.into_iter().all(|args| answer(leaf, args) == answer(&without, args))
+        })
+    }
+
+    #[test]
+    fn every_condition_changes_an_answer() {
+        let found = |text: &str| leaves(super::rules(text).unwrap()).unwrap();
+        for text in [POLICY, crate::isolate::POLICY] {
+            for (number, leaf) in found(text) {
+                assert_eq!(idle(&leaf), None, "call {number}");
+            }
+        }
+        let covered = r#"[
+            {"reason":"a b c","answer":"EPERM","calls":["ioctl"],"when":{"arg":1,"any_bit_of":3}},
+            {"reason":"a b c","answer":"EPERM","calls":["ioctl"],"when":{"arg":1,"is":1}}]"#;
+        assert_eq!(idle(&found(covered)[&number("ioctl")]), Some(1));
     }
 
     #[test]
