@@ -54,6 +54,8 @@ pub struct Survey {
     pub large: Names,
     /// What is wrong with pods: how many, one of them, and what was said of it.
     pub troubles: BTreeMap<TroubleKind, (u32, String, String)>,
+    /// Pods on a node whose container is not made yet, and nobody says why.
+    pub waiting: u32,
     /// Ready workers.
     pub ready: u32,
     /// Workers that run and are not ready, with their addresses: they can be asked why.
@@ -169,6 +171,8 @@ impl Survey {
         {
             self.unwell.push((name.to_owned(), address));
         }
+        let unmade = pod.phase == Phase::Pending && pod.node.is_some();
+        self.waiting += u32::from(unmade && pod.trouble.is_none() && !pod.stopping);
         if let Some(trouble) = &pod.trouble {
             let first = || (0, name.to_owned(), trouble.message.clone());
             self.troubles.entry(trouble.kind).or_insert_with(first).0 += 1;

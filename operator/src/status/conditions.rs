@@ -109,7 +109,7 @@ fn degraded(findings: &Findings<'_>) -> Verdict {
         return yes(reasons::QUEUE_UNREACHABLE, unreachable(said));
     }
     if findings.stalled {
-        return yes(reasons::ROLLOUT_STALLED, "see the condition Progressing");
+        return yes(reasons::ROLLOUT_STALLED, stalled(findings));
     }
     if let Some(complaint) = findings.complaints.first() {
         return yes(complaint.reason, complaint.message.clone());
@@ -118,6 +118,24 @@ fn degraded(findings: &Findings<'_>) -> Verdict {
         return service;
     }
     no(reasons::AS_EXPECTED, "nothing is wrong")
+}
+
+/// A container is not made before its volumes are there. That one of them is missing the node only
+/// tells by events, which the operator does not read.
+fn stalled(findings: &Findings<'_>) -> String {
+    let count = findings.survey.waiting;
+    if count == 0 {
+        return "see the condition Progressing".to_owned();
+    }
+    let namespace = &findings.seen.key.namespace;
+    let ca = findings.seen.spec.as_ref().ok().and_then(|spec| field::of_volumes(&spec.queue));
+    let ca = ca.map_or_else(String::new, |(field, name)| {
+        format!("; create {name:?}, which {field} names, if it is missing or lacks that key")
+    });
+    format!(
+        "{count} workers wait for their volumes, their network or their image; see `kubectl describe \
+         pod -n {namespace}`{ca}"
+    )
 }
 
 /// Pods that cannot be made at all: they are missing, and the DaemonSet's controller says why.

@@ -373,6 +373,26 @@ fn a_secret_that_is_missing_is_named_by_the_field_that_names_it() {
 }
 
 #[test]
+fn what_a_worker_that_is_not_made_may_lack_is_named() {
+    let secret = json!({ "secretRef": { "name": "authority", "key": "ca.crt" } });
+    let queue = |ca: Value| json!({ "queue": { "url": "rediss://r", "ca": ca } });
+    let stuck = |spec: Value, waiting| {
+        let (seen, survey) = (seen(spec), Survey { pods: 4, waiting, ..Survey::default() });
+        let mut findings = findings(&seen, &survey);
+        (findings.rollout, findings.stalled) = (Some(rollout(4, 4, 0)), true);
+        let status = status(&findings, now());
+        assert_eq!(of(&status, "Degraded"), ("True", "RolloutStalled"));
+        find(&status, "Degraded").message.clone()
+    };
+    let named = stuck(queue(secret.clone()), 3);
+    let parts = ["3 workers wait", "-n ns", "\"authority\"", "spec.queue.ca.secretRef"];
+    assert!(parts.iter().all(|part| named.contains(part)), "{named}");
+    let other = stuck(json!({}), 3);
+    assert!(other.contains("kubectl describe pod") && !other.contains("create"), "{other}");
+    assert!(!stuck(queue(secret), 0).contains("authority"));
+}
+
+#[test]
 fn nodes_that_are_too_large_for_one_worker_are_named() {
     let (seen, mut survey) = (seen(json!({})), Survey::default());
     healthy(&mut survey);

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::EnvVarSource;
 
-use crate::crd::JudgeClusterSpec;
+use crate::crd::{CaSource, JudgeClusterSpec, Queue};
 
 /// The field, when the kubelet's words name an object that a field names: `secret "x" not found`,
 /// `couldn't find key k in Secret ns/x`.
@@ -20,6 +20,14 @@ pub(super) fn that_names(spec: Option<&JudgeClusterSpec>, said: &str) -> Option<
         Some((format!("spec.env[{index}].valueFrom.{kind}"), name))
     });
     queue.chain(env).find(|(_, name)| names(said, name)).map(|(field, _)| field)
+}
+
+/// The field of the spec whose object is mounted, and that object's name.
+pub(super) fn of_volumes(queue: &Queue) -> Option<(&'static str, &str)> {
+    let CaSource { config_map_ref, secret_ref } = queue.ca.as_ref()?;
+    let secret = secret_ref.as_ref().map(|key| ("spec.queue.ca.secretRef", &*key.name));
+    let map = config_map_ref.as_ref().map(|key| ("spec.queue.ca.configMapRef", &*key.name));
+    secret.or(map)
 }
 
 /// Whether a word of a message is this name: others may begin alike.
