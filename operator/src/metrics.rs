@@ -206,6 +206,11 @@ impl Metrics {
         }
     }
 
+    /// A watch begins. Counted from 0, since a rate does not see a series that begins with a break.
+    pub(crate) fn watches(&self, resource: &str) {
+        self.watches.with_label_values(&[resource]).inc_by(0);
+    }
+
     pub(crate) fn watch_broke(&self, resource: &str) {
         self.watches.with_label_values(&[resource]).inc();
     }

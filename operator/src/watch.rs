@@ -115,6 +115,7 @@ async fn follow<K, F>(
     F: Follower<K>,
 {
     let what = follower.what();
+    context.metrics.watches(what);
     let events = watcher(api, config).backoff(Patience::default());
     let mut events = std::pin::pin!(events);
     let mut said = None;

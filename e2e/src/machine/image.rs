@@ -44,10 +44,15 @@ impl Layer {
 
     /// Makes one of programs at `/usr/local/bin`.
     pub fn of_programs(path: &Path, programs: &[&Path]) -> Result<Self> {
+        Self::of_programs_in("usr/local/bin", path, programs)
+    }
+
+    /// Makes one of programs in that folder.
+    pub fn of_programs_in(folder: &str, path: &Path, programs: &[&Path]) -> Result<Self> {
         let mut tar = Command::new("tar");
         tar.args(["--create", "--owner=0", "--group=0", "--mode=755", "--mtime=@0", "--file"]);
         // Absolute names, of which the last part goes to where PATH has it.
-        tar.arg(path).args(["--absolute-names", "--transform", "s,.*/,usr/local/bin/,"]);
+        tar.arg(path).args(["--absolute-names", "--transform", &format!("s,.*/,{folder}/,")]);
         finish(tar.args(programs), "tar")?;
         let sum = finish(Command::new("sha256sum").arg(path), "sha256sum")?;
         let digest = sum.split(' ').next().unwrap_or_default().to_owned();

@@ -1,6 +1,7 @@
 //! evalX on a true node, installed as the README says.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,8 @@ use crate::programs::{self, Profile};
 use crate::{document, kubectl, operator};
 
 /// The images that the examples and the chart name, made in that folder: the worker's as its
-/// Dockerfile makes it, the others of Debian with Redis, and the programs that cargo has built.
+/// Dockerfile makes it, the others of Debian with Redis, and the programs that cargo has built. And
+/// those of Prometheus and its operator.
 pub fn images(folder: &Path) -> Result<Vec<Image>> {
     let root = Layer::known(&programs::node_root()?.join("layer.tar"))?;
     let worker = Layer::known(&programs::worker_root()?.join("layer.tar"))?;
@@ -26,11 +28,55 @@ pub fn images(folder: &Path) -> Result<Vec<Image>> {
         layers: layers.iter().map(|&layer| layer.clone()).collect(),
         command: Vec::new(),
     };
-    Ok(vec![
+    let mut all = vec![
         image("evalx:0.1.0", &[&worker, &evalx]),
         image("evalx-operator:0.1.0", &[&root, &operator]),
         image("redis:7-bookworm", &[&root]),
-    ])
+    ];
+    all.extend(monitoring_images(folder)?);
+    Ok(all)
+}
+
+/// Prometheus and its operator under their own names, each of nothing but its program.
+fn monitoring_images(folder: &Path) -> Result<Vec<Image>> {
+    let node = programs::node()?;
+    let operator = asked_for(&monitoring()?)?;
+    let of_operator = |name: &str| format!("quay.io/prometheus-operator/{name}:{operator}");
+    let names = [
+        ("prometheus", format!("quay.io/prometheus/prometheus:v{}", prometheus_version()?)),
+        ("prometheus-operator", of_operator("prometheus-operator")),
+        ("prometheus-config-reloader", of_operator("prometheus-config-reloader")),
+    ];
+    let images = names.into_iter().map(|(program, name)| {
+        // The operator starts the reloader as a file of that folder.
+        let tar = folder.join(format!("{program}.tar"));
+        let layer = Layer::of_programs_in("bin", &tar, &[&node.join(program)])?;
+        Ok(Image { name, layers: vec![layer], command: vec![format!("/bin/{program}")] })
+    });
+    images.collect()
+}
+
+/// The file by which Prometheus' operator is installed.
+pub fn monitoring() -> Result<PathBuf> {
+    Ok(programs::node()?.join("prometheus-operator.yaml"))
+}
+
+/// The version of the operator that file asks for.
+fn asked_for(file: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(file).context("no file to install by")?;
+    let image = "image: quay.io/prometheus-operator/prometheus-operator:";
+    let (_, rest) = text.rsplit_once(image).context("no image")?;
+    Ok(rest.lines().next().unwrap_or_default().to_owned())
+}
+
+/// The version of the Prometheus that is built, which it tells.
+pub fn prometheus_version() -> Result<String> {
+    let program = programs::node()?.join("prometheus");
+    let output = Command::new(&program).arg("--version").output();
+    let output = output.with_context(|| format!("{} cannot be started", program.display()))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let version = said.split_whitespace().skip_while(|word| *word != "version").nth(1);
+    version.map(str::to_owned).with_context(|| format!("no version: {said}"))
 }
 
 /// The page that tells users how.

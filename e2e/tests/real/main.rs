@@ -12,6 +12,7 @@ mod hostile;
 mod languages;
 mod leftovers;
 mod loss;
+mod monitoring;
 mod neighbours;
 mod slots;
 
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Case::new("hostile programs are held as the sandbox's contract says", hostile::contract),
         Case::new("nothing of pod, node and cluster is reached", hostile::escapes),
         Case::new("a box over the pod's limit of memory never ends the worker", hostile::pod_limit),
+        Case::new("Prometheus scrapes it, panels have data, nothing alarms", monitoring::panels),
         Case::new("nothing is left when a node is killed with what it runs", leftovers::killed),
     ];
     run(Need::Machine, Pace::Apart, cases)
