@@ -1,5 +1,5 @@
 # The verbs of this project. `make` alone lists them.
-.PHONY: help demo web test test-v2 test-languages chaos check bench scale deny fmt
+.PHONY: help demo web test test-v2 test-languages e2e chaos check bench deny fmt
 CARGO ?= cargo
 
 help: ## List the verbs
@@ -24,6 +24,9 @@ test-languages: ## Install every toolchain (as root), then test every language
 	scripts/toolchains full
 	EVALX_TEST_TIER=full $(CARGO) test -p judge --test languages
 
+e2e: ## evalX in the pods of a true Kubernetes node, and as containers (as root, with apt; minutes)
+	@scripts/test e2e
+
 chaos: ## 100,000 jobs while workers and Redis are killed, stopped and cut off (minutes)
 	EVALX_CHAOS=100000 $(CARGO) test --locked -p evalx --test chaos -- --nocapture
 
@@ -31,16 +34,13 @@ check: ## Format and lints, as CI wants them
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
-bench: ## Print the figures of SPEC.md beside a bare process and other queues, from one run
+bench: ## Print the figures of SPEC.md beside a bare process and other queues (EVALX_SCALE=5000: with so many nodes, 8 GB)
 	$(CARGO) bench --locked -p sandbox --bench overhead
 	$(CARGO) bench --locked -p evalx --bench judge
 	$(CARGO) bench --locked -p queue --bench queue
 	$(CARGO) bench --locked -p evalx --bench worker
 	$(CARGO) bench --locked -p evalx --bench service
 	$(CARGO) bench --locked -p e2e --bench scale
-
-scale: ## The operator's figures with 5,000 nodes instead of 1,000 (needs 8 GB; tens of minutes)
-	EVALX_SCALE=5000 $(CARGO) bench --locked -p e2e --bench scale
 
 deny: ## Licences, advisories and duplicates of the dependencies (needs cargo-deny)
 	cargo deny check
