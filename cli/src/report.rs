@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
-use judge::model::{Blob, CompileReport, Report, StageTimes, TestReport, Verdict};
+use judge::model::{Again, Blob, CompileReport, OtherRun, Report, StageTimes, TestReport, Verdict};
 use sandbox::Bytes;
 
 use crate::output::{BOLD, DIM, Voice, clean, styled, verdict, verdict_color};
@@ -107,10 +107,21 @@ pub(crate) fn brief(text: &str) -> String {
     }
 }
 
-/// Why a test ended as it did: how the program ended, else what the checker says.
+/// Why a test ended as it did: how the program ended, else what the checker says; and whether it ran
+/// again.
 pub(crate) fn why(test: &TestReport) -> String {
-    let said = [&test.status, &test.message].into_iter().flatten();
-    brief(&said.map(String::as_str).collect::<Vec<_>>().join("; "))
+    let said = [test.status.clone(), test.message.clone(), test.again.as_ref().map(again)];
+    brief(&said.into_iter().flatten().collect::<Vec<_>>().join("; "))
+}
+
+fn again(again: &Again) -> String {
+    let Again { because, other } = again;
+    match other {
+        Some(OtherRun { verdict, cpu_ms, wall_ms: _ }) => {
+            format!("ran twice, since {because}; the other run: {verdict}, {}", time(*cpu_ms))
+        }
+        None => format!("its time is in doubt: {because}"),
+    }
 }
 
 fn row(index: usize, test: &TestReport) -> Vec<Cell> {
@@ -181,6 +192,19 @@ mod tests {
         let expected = ["0.0 ms", "0.0 ms", "10.0 ms", "12 ms", "999 ms", "1.23 s", "3600.00 s"];
         assert_eq!(times, expected);
         assert_eq!([0.0, 1.0, 1.0 / 3.0, 100.0].map(short), ["0", "1", "0.3333", "100"]);
+    }
+
+    #[test]
+    fn a_test_that_ran_twice_says_so() {
+        let because = "it waited for a CPU for 33 % of the time".to_owned();
+        let other = OtherRun { verdict: Verdict::TimeLimit, cpu_ms: 1000.4, wall_ms: 1500.0 };
+        let twice = Again { because, other: Some(other) };
+        assert_eq!(
+            again(&twice),
+            "ran twice, since it waited for a CPU for 33 % of the time; the other run: TLE, 1.00 s"
+        );
+        let once = Again { other: None, ..twice };
+        assert_eq!(again(&once), "its time is in doubt: it waited for a CPU for 33 % of the time");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Steps: plan (is it sound as written) → build (compile, or find it in the cache) → tests (side
 //! by side over free slots) → report (in the order of the tests).
 
+mod again;
 mod board;
 mod build;
 mod check;
@@ -14,6 +15,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
 use sandbox::{Bytes, Cancel, Engine, Sandbox};
@@ -21,6 +23,7 @@ use sandbox::{Bytes, Cancel, Engine, Sandbox};
 use crate::cache::{Cache, CacheError, Flights, KeyBuilder, Turn};
 use crate::language::{Host, ProbeError, Table, Toolchain, Versions};
 use crate::model::{Report, Submission};
+use crate::quiet::Quiet;
 use crate::slots::Slots;
 use crate::status::chain;
 use crate::validate::{Check, Form, Grounds, Invalid, Jury, Plan};
@@ -62,6 +65,7 @@ pub struct Judge {
     host: Host,
     max_source: Bytes,
     slots: Slots,
+    quiet: Quiet,
     cache: Cache,
     flights: Flights,
     versions: Versions,
@@ -137,8 +141,8 @@ impl Judge {
         let path = cache_dir.join("versions");
         let versions = Versions::at(&path).map_err(|source| Error::Versions { path, source })?;
         let slots = Slots::new(NonZeroUsize::new(slots).unwrap_or(NonZeroUsize::MIN));
-        let flights = Flights::default();
-        Ok(Self { sandbox, table, host, max_source, slots, cache, flights, versions })
+        let (quiet, flights) = (Quiet::new(), Flights::default());
+        Ok(Self { sandbox, table, host, max_source, slots, quiet, cache, flights, versions })
     }
 
     /// The slots, to be resized or looked at.
@@ -190,7 +194,8 @@ impl Judge {
     /// Judges a submission: compiles it once, runs its tests side by side over free slots, and
     /// reports them in their order. Under [`crate::model::StopRule::FirstFailure`] the tests after
     /// the first failure are withdrawn, the ones before it are not, so that the reported first
-    /// failure is the same whatever finishes first. When `cancel` is set, what has not finished
+    /// failure is the same whatever finishes first. A test whose time is in doubt is run again, alone
+    /// and within bounds (`again` in its report). When `cancel` is set, what has not finished
     /// is `SKIPPED`. A sandbox that fails is tried once more, then the verdict is `IE` and
     /// `report.error` says why.
     ///
@@ -234,7 +239,8 @@ impl Judge {
             Court::Cancelled => return Ok(report.cancelled(start)),
             Court::Failed(error) => return Ok(report.failed(error, start)),
         };
-        let batch = run::Batch { judge: self, plan: &plan, program: &program, jury };
+        let again = AtomicUsize::new(0);
+        let batch = run::Batch { judge: self, plan: &plan, program: &program, jury, again };
         let tests = board::run_all(&batch, observer, cancel);
         Ok(report.finished(submission, tests, start))
     }

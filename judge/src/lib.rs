@@ -5,12 +5,14 @@ pub mod archive;
 mod batch;
 mod cache;
 pub mod checker;
+mod doubt;
 #[cfg(test)]
 mod fake;
 mod interactive;
 pub mod language;
 pub mod model;
 pub mod problem;
+mod quiet;
 mod rules;
 mod slots;
 mod status;

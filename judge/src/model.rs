@@ -10,7 +10,10 @@ mod verdict;
 mod worker;
 
 pub use blob::{Blob, BlobError};
-pub use report::{CompileReport, Granted, Report, StageTimes, Tally, TestReport, TestTimes};
+pub use report::{
+    Again, CompileReport, Granted, OtherRun, Pressure, Report, StageTimes, StallOf, Tally,
+    TestReport, TestTimes,
+};
 pub use submission::{
     Abi, Checker, ExtraFile, Extras, LimitsSpec, Program, SourceFile, StopRule, Submission, Test,
     Tokens,

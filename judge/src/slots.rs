@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use sandbox::Cancel;
 
@@ -55,6 +56,12 @@ impl Slots {
         self.state().busy
     }
 
+    /// How many callers wait.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.state().waiting.len()
+    }
+
     /// Sets how many there are. More serves waiting callers at once; fewer takes none away from
     /// those who hold them.
     pub fn resize(&self, total: NonZeroUsize) {
@@ -69,6 +76,16 @@ impl Slots {
     /// # Errors
     /// When the process is out of file descriptors.
     pub fn acquire(&self, wanted: NonZeroUsize, cancel: &Cancel) -> io::Result<Option<Held<'_>>> {
+        self.acquire_until(wanted, cancel, None)
+    }
+
+    /// The same, but not later than at `deadline`, if there is one.
+    pub(crate) fn acquire_until(
+        &self,
+        wanted: NonZeroUsize,
+        cancel: &Cancel,
+        deadline: Option<Instant>,
+    ) -> io::Result<Option<Held<'_>>> {
         if cancel.is_cancelled() {
             return Ok(None);
         }
@@ -84,12 +101,12 @@ impl Slots {
             state.waiting.push_back(waiter.clone());
             waiter
         };
-        let waited = Cancel::wait_any(&[&waiter.turn, cancel]);
+        let waited = Cancel::wait_any_until(&[&waiter.turn, cancel], deadline);
         let mut state = self.state();
         let Some(at) = state.waiting.iter().position(|w| w.ticket == waiter.ticket) else {
             return Ok(Some(Held { slots: self, count }));
         };
-        // Not served: withdrawn, or unable to wait. Those behind may fit now.
+        // Not served: withdrawn, too late, or unable to wait. Those behind may fit now.
         state.waiting.remove(at);
         state.serve();
         waited.map(|()| None)
@@ -137,7 +154,7 @@ mod tests {
 
     /// Blocks until `count` callers wait.
     fn until_waiting(slots: &Slots, count: usize) {
-        while slots.state().waiting.len() != count {
+        while slots.waiting() != count {
             std::thread::yield_now();
         }
     }

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Instant;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, epoll, eventfd, poll};
 use rustix::io::Errno;
@@ -69,9 +70,19 @@ impl Cancel {
     /// # Errors
     /// When the kernel is out of memory (poll(2)).
     pub fn wait_any(flags: &[&Self]) -> io::Result<()> {
+        Self::wait_any_until(flags, None)
+    }
+
+    /// The same, but for no longer than until `deadline`, if there is one.
+    ///
+    /// # Errors
+    /// When the kernel is out of memory (poll(2)).
+    pub fn wait_any_until(flags: &[&Self], deadline: Option<Instant>) -> io::Result<()> {
         let mut fds: Vec<_> = flags.iter().map(|f| PollFd::new(*f, PollFlags::IN)).collect();
         loop {
-            match poll(&mut fds, None) {
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            let left = left.map(|left| Timespec::try_from(left).unwrap_or_default());
+            match poll(&mut fds, left.as_ref()) {
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(errno.into()),
                 Ok(_) => return Ok(()),

@@ -300,6 +300,16 @@ impl Group {
         }
     }
 
+    /// Time in which something of the group was ready to run and nothing of it ran: others had the
+    /// CPUs. Since the group was made; `None` where groups have no such account (v1, no PSI).
+    #[must_use]
+    pub fn stall(&self) -> Option<Duration> {
+        match &self.0 {
+            GroupKind::V2(g) => g.stall(),
+            GroupKind::V1(_) => None,
+        }
+    }
+
     /// Whether a process was killed since `begin` because the group's memory was used up.
     ///
     /// # Errors

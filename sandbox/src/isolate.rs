@@ -257,7 +257,7 @@ impl IsolateSandbox {
 
     /// An outcome without files.
     fn outcome(&self, ran: Ran, limits: &Limits) -> Result<Outcome, verdict::Error> {
-        let Ran { exit, meta, stopped, wall, group, output, errors } = ran;
+        let Ran { exit, meta, stopped, wall, group, pressure, output, errors } = ran;
         let known = meta.as_ref().ok().cloned().unwrap_or_default();
         let evidence = Evidence {
             exit,
@@ -287,6 +287,7 @@ impl IsolateSandbox {
             memory,
             switches_voluntary: known.switches_voluntary,
             switches_forced: known.switches_forced,
+            pressure,
         };
         Ok(Outcome { termination, usage, stdout: output, stderr: errors, files: Vec::new() })
     }

@@ -16,6 +16,7 @@ mod job;
 mod limits;
 pub mod native;
 mod outcome;
+mod pressure;
 mod seam;
 mod sys;
 
@@ -26,5 +27,7 @@ pub use isolate::IsolateSandbox;
 pub use job::{Collect, Contents, Env, InputFile, Job, JobError, Mount, Stdin, Stdout};
 pub use limits::{Bytes, LimitError, Limits};
 pub use native::{NativeSandbox, Probe, agent, probes};
-pub use outcome::{Captured, Collected, Compiled, Outcome, Refused, Termination, Usage};
+pub use outcome::{
+    Captured, Collected, Compiled, Outcome, Pressure, Refused, Stall, Steal, Termination, Usage,
+};
 pub use seam::{BoxedError, Engine, Error, Sandbox};

@@ -40,6 +40,37 @@ pub struct Usage {
     pub switches_voluntary: u64,
     /// Times the kernel took the CPU away from it (others wanted it: a sign of a busy machine).
     pub switches_forced: u64,
+    /// What the machine took from it meanwhile.
+    pub pressure: Pressure,
+}
+
+/// What the machine took from a run. What this kernel does not count is absent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pressure {
+    /// By the hypervisor.
+    pub steal: Option<Steal>,
+    /// By others on the same CPUs.
+    pub stall: Option<Stall>,
+}
+
+/// What a hypervisor took of the CPUs that this process may use, all together. Counted in ticks of
+/// 10 ms; on a machine of one's own it took nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Steal {
+    /// Time in which it ran others.
+    pub taken: Duration,
+    /// Time in which they ran or would have.
+    pub wanted: Duration,
+}
+
+/// Time that somebody was ready to run and had no CPU (PSI).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stall {
+    /// The box: something of it was ready, nothing of it ran. Where it has an account of its own
+    /// (cgroup v2).
+    Box(Duration),
+    /// Anybody on the machine.
+    Machine(Duration),
 }
 
 /// A stream that was kept up to a limit.

@@ -75,6 +75,22 @@ export interface TestReport {
   stderr: Blob;
   stderr_truncated: boolean;
   times: { set_up_ms: number; run_ms: number; check_ms: number };
+  /** What the machine took from it; null where it does not count that. */
+  pressure?: {
+    switches_voluntary: number;
+    switches_forced: number;
+    steal_ms: number | null;
+    stall_ms: number | null;
+    stall_of: "box" | "machine" | null;
+  };
+  again?: Again;
+}
+
+/** A test whose time was in doubt. */
+export interface Again {
+  because: string;
+  /** The run of the two that is not reported; null when it ran once. */
+  other: { verdict: VerdictCode; cpu_ms: number; wall_ms: number } | null;
 }
 
 export interface Report {

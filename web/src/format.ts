@@ -1,5 +1,7 @@
 // Numbers as people read them.
 
+import type { Again } from "./api";
+
 /** A span of time: `0.4 ms`, `12 ms`, `1.25 s`, `3 min 20 s`, `2 h 5 min`. */
 export function ms(value: number): string {
   if (value < 0.95) return `${value.toFixed(1)} ms`;
@@ -41,6 +43,12 @@ export function text(blob: string | { base64: string }): { text: string; binary:
   if (typeof blob === "string") return { text: blob, binary: false };
   const raw = Uint8Array.from(atob(blob.base64), (c) => c.charCodeAt(0));
   return { text: new TextDecoder().decode(raw), binary: true };
+}
+
+/** That a test ran twice, or should have. */
+export function again({ because, other }: Again): string {
+  if (!other) return `Its time is in doubt: ${because}.`;
+  return `Ran twice, since ${because}. The other run: ${other.verdict}, ${ms(other.cpu_ms)}.`;
 }
 
 function trim(value: number, digits: number): string {

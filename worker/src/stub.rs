@@ -133,6 +133,8 @@ fn printed(bytes: usize) -> TestReport {
         stderr: Blob::from(""),
         stderr_truncated: false,
         times: TestTimes::default(),
+        pressure: None,
+        again: None,
     }
 }
 

@@ -261,6 +261,8 @@ mod tests {
             stderr: "".into(),
             stderr_truncated: false,
             times: TestTimes::default(),
+            pressure: None,
+            again: None,
         }
     }
 

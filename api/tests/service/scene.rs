@@ -221,5 +221,7 @@ fn test(name: &str, verdict: Verdict) -> TestReport {
         stderr: "".into(),
         stderr_truncated: false,
         times: TestTimes::default(),
+        pressure: None,
+        again: None,
     }
 }

@@ -12,7 +12,7 @@ use sandbox::Cancel;
 
 use super::observe::{Event, Observer};
 use super::report::{failed, skipped};
-use super::run::Batch;
+use super::run::{Batch, Tested};
 use crate::model::{StopRule, TestReport, Verdict};
 use crate::slots::Held;
 
@@ -64,10 +64,18 @@ impl<'a> Lanes<'a, '_> {
     {
         while let Some(Turn { index, held, queued, flag }) = self.turn() {
             self.widen(scope, index);
-            let report = self.batch.test(index, queued, &flag);
+            let Tested { report, doubt } = self.batch.test(index, queued, &flag);
+            let (report, held, alone) = match doubt {
+                None => (report, Some(held), None),
+                Some(doubt) => {
+                    drop(held);
+                    let (report, alone) = self.batch.again(index, queued, &flag, report, doubt);
+                    (report, None, alone)
+                }
+            };
             // Before the slot is free: no test after a failure gets it.
             self.board.decide(index, report.verdict);
-            drop(held);
+            drop((held, alone));
             self.observer.on(Event::Finished { index, report: &report });
             self.board.keep(index, report);
         }

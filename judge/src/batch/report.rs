@@ -120,6 +120,8 @@ pub(super) fn skipped(name: &str) -> TestReport {
         stderr: Blob::from(""),
         stderr_truncated: false,
         times: TestTimes::default(),
+        pressure: None,
+        again: None,
     }
 }
 

@@ -1,17 +1,19 @@
 //! One test: run the program, ask the checker, apply the rules.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
-use sandbox::{Cancel, Captured, Job, Limits, Outcome, Stdin, Termination};
+use sandbox::{Cancel, Captured, Job, Limits, Outcome, Stall, Stdin, Termination, Usage};
 
 use super::Judge;
 use super::build::Ready;
 use super::check::{Answer, decided, interactor};
 use super::report::{failed, kept, ms, skipped};
+use crate::doubt::{self, Doubt};
 use crate::interactive::{self, TalkError};
 use crate::language::{Context, expand};
-use crate::model::{Blob, Test, TestReport, TestTimes, Verdict};
+use crate::model::{Blob, Pressure, StallOf, Test, TestReport, TestTimes, Verdict};
 use crate::rules::{self, Facts, Opinion};
 use crate::status::{self, chain};
 use crate::validate::{Check, Jury, Plan, ProgramPlan};
@@ -23,6 +25,15 @@ pub(super) struct Batch<'a> {
     pub(super) plan: &'a Plan<'a>,
     pub(super) program: &'a Ready,
     pub(super) jury: Option<(&'a Jury<'a>, Ready)>,
+    /// Tests that asked for a second run.
+    pub(super) again: AtomicUsize,
+}
+
+/// A test that was judged.
+pub(super) struct Tested {
+    pub(super) report: TestReport,
+    /// Whether its time is in doubt.
+    pub(super) doubt: Option<Doubt>,
 }
 
 impl Batch<'_> {
@@ -35,7 +46,7 @@ impl Batch<'_> {
     }
 
     /// Judges one test. `queued` is when it began to wait for its slots.
-    pub(super) fn test(&self, index: usize, queued: Instant, cancel: &Cancel) -> TestReport {
+    pub(super) fn test(&self, index: usize, queued: Instant, cancel: &Cancel) -> Tested {
         let test = &self.plan.submission.tests[index];
         let ran = match (&self.plan.check, &self.jury) {
             (Check::Interactive(_), Some((jury, ready))) => {
@@ -43,11 +54,22 @@ impl Batch<'_> {
             }
             _ => self.plain(test, cancel),
         };
-        match ran {
-            Ok(ran) => self.report(test, ran, queued),
-            Err(_) if cancel.is_cancelled() => skipped(&test.name),
-            Err(error) => failed(&test.name, chain(&error)),
-        }
+        let (report, doubt) = match ran {
+            Ok(ran) => {
+                let doubt = self.doubt(&ran);
+                (self.report(test, ran, queued), doubt)
+            }
+            Err(_) if cancel.is_cancelled() => (skipped(&test.name), None),
+            Err(error) => (failed(&test.name, chain(&error)), None),
+        };
+        Tested { report, doubt }
+    }
+
+    /// Of a wrong answer and of a crash time decides nothing.
+    fn doubt(&self, ran: &Ran) -> Option<Doubt> {
+        use Verdict::{Accepted, IdlenessLimit, TimeLimit};
+        let timed = matches!(ran.verdict, Accepted | TimeLimit | IdlenessLimit);
+        if timed { doubt::doubt(&ran.outcome.usage, self.limits()) } else { None }
     }
 
     /// The program alone, then the checker on what it wrote.
@@ -168,6 +190,8 @@ impl Batch<'_> {
                 run_ms: ms(usage.wall),
                 check_ms: ms(checked - ended),
             },
+            pressure: Some(pressure(&usage)),
+            again: None,
         }
     }
 }
@@ -220,6 +244,20 @@ enum RunError {
     Plain(#[source] sandbox::Error),
     #[error(transparent)]
     Talk(TalkError),
+}
+
+/// As reports tell it.
+fn pressure(usage: &Usage) -> Pressure {
+    let Usage { cpu: _, wall: _, memory: _, switches_voluntary, switches_forced, pressure } =
+        *usage;
+    let sandbox::Pressure { steal, stall } = pressure;
+    let (stall_ms, stall_of) = match stall {
+        None => (None, None),
+        Some(Stall::Box(stall)) => (Some(ms(stall)), Some(StallOf::Box)),
+        Some(Stall::Machine(stall)) => (Some(ms(stall)), Some(StallOf::Machine)),
+    };
+    let steal_ms = steal.map(|steal| ms(steal.taken));
+    Pressure { switches_voluntary, switches_forced, steal_ms, stall_ms, stall_of }
 }
 
 /// What the checker gave; a program that did not get to it has none.

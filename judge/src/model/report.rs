@@ -149,6 +149,63 @@ pub struct TestReport {
     pub stderr_truncated: bool,
     /// Clock time by stage.
     pub times: TestTimes,
+    /// What the machine took from it while it ran; absent when it did not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pressure: Option<Pressure>,
+    /// When its time was in doubt, and it was run again because of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Again>,
+}
+
+/// What the machine took from a test while it ran; null where it does not count that.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Pressure {
+    /// Times the program gave up the CPU by itself.
+    pub switches_voluntary: u64,
+    /// Times the CPU was taken from it.
+    pub switches_forced: u64,
+    /// Time that the hypervisor took, of all CPUs that the worker may use together; in steps of
+    /// 10 ms.
+    pub steal_ms: Option<f64>,
+    /// Time that whoever `stall_of` names was ready to run and had no CPU.
+    pub stall_ms: Option<f64>,
+    /// Whose time that is.
+    pub stall_of: Option<StallOf>,
+}
+
+/// Whose stall it is.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StallOf {
+    /// The box: something of it was ready and nothing of it ran.
+    Box,
+    /// Anybody on the machine, where boxes have no account of their own (control groups v1).
+    Machine,
+}
+
+/// A test whose time was in doubt: near a limit, on a machine that took much from it.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Again {
+    /// What the machine took from its first run, in words.
+    pub because: String,
+    /// The run of the two that is not reported; null when it ran once, since the machine did not
+    /// come to rest or too much was run again already.
+    pub other: Option<OtherRun>,
+}
+
+/// A run that is not reported.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct OtherRun {
+    /// The verdict it would have had.
+    pub verdict: Verdict,
+    /// CPU time of the program.
+    pub cpu_ms: f64,
+    /// Clock time of the program.
+    pub wall_ms: f64,
 }
 
 /// Clock time of a submission by stage.

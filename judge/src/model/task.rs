@@ -287,6 +287,8 @@ mod tests {
             stderr: Blob::from(""),
             stderr_truncated: false,
             times: TestTimes::default(),
+            pressure: None,
+            again: None,
         }
     }
 

@@ -129,6 +129,8 @@ pub(super) mod fixture {
             stderr: Blob::from(""),
             stderr_truncated: false,
             times: TestTimes::default(),
+            pressure: None,
+            again: None,
         };
         of.iter().enumerate().map(report).collect()
     }

@@ -60,6 +60,11 @@ impl File {
         })
     }
 
+    /// The total of a line of a pressure file, in microseconds.
+    pub(super) fn total(&self, line: &str) -> Result<u64, Error> {
+        self.read(|text| crate::pressure::total(text, line))
+    }
+
     fn read(&self, parse: impl Fn(&str) -> Option<u64>) -> Result<u64, Error> {
         let mut buffer = [0u8; 4096];
         let n = pread(&self.fd, &mut buffer, 0).map_err(|e| self.failed("read", e))?;

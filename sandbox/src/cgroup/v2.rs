@@ -170,6 +170,8 @@ struct Files {
     pids_max: File,
     pids_current: File,
     cpu: File,
+    /// Absent where the kernel has no PSI.
+    pressure: Option<File>,
     kill: File,
 }
 
@@ -218,6 +220,11 @@ impl Group {
     pub(super) fn cpu(&self) -> Result<Duration, Error> {
         let used = self.files.cpu.field("usage_usec")?;
         Ok(Duration::from_micros(used.saturating_sub(self.start.cpu)))
+    }
+
+    /// Not `some`: it holds the guest's own threads that wait for each other's turn.
+    pub(super) fn stall(&self) -> Option<Duration> {
+        self.files.pressure.as_ref()?.total("full").ok().map(Duration::from_micros)
     }
 
     pub(super) fn threads_file(&self) -> PathBuf {
@@ -271,6 +278,7 @@ impl Files {
             pids_max: File::open(path, "pids.max", w)?,
             pids_current: File::open(path, "pids.current", r)?,
             cpu: File::open(path, "cpu.stat", r)?,
+            pressure: File::open(path, "cpu.pressure", r).ok(),
             kill: File::open(path, "cgroup.kill", w)?,
         })
     }

@@ -20,7 +20,7 @@ use super::verdict::{Exit, Stop};
 use super::workdir::Work;
 use crate::cgroup::{self, Entry, Group};
 use crate::native::filter::Op;
-use crate::{Bytes, Cancel, Captured, Limits};
+use crate::{Bytes, Cancel, Captured, Limits, Pressure, pressure};
 
 /// How long isolate has to take down a box that we ended, and output to come to its end.
 const GRACE: Duration = Duration::from_secs(2);
@@ -100,6 +100,8 @@ pub(super) struct Ran {
     pub(super) wall: Duration,
     /// By the account of the group.
     pub(super) group: Option<Account>,
+    /// What the machine took meanwhile; isolate's making of the box is in it.
+    pub(super) pressure: Pressure,
     pub(super) output: Captured,
     pub(super) errors: Captured,
 }
@@ -138,6 +140,7 @@ impl Run<'_> {
             filter: self.filter,
             mortal: true,
         };
+        let before = pressure::now(group);
         let child = start(self.program, self.command, &surroundings).map_err(Error::Run)?;
         // Whoever reads what the guest writes waits for the last writer, and that must be it.
         drop(guest);
@@ -152,6 +155,7 @@ impl Run<'_> {
         };
         let watched = watch.until_ended();
         let wall = watch.started.elapsed();
+        let pressure = pressure::now(group).since(&before);
         if watched.is_err() {
             watch.end_now();
         }
@@ -170,6 +174,7 @@ impl Run<'_> {
             stopped,
             wall,
             group: group.map(|group| self.account(group)).transpose().map_err(Error::Group)?,
+            pressure,
             output: output.drain()?,
             errors: errors.drain()?,
         };

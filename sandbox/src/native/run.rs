@@ -13,7 +13,8 @@ use super::watch::{Outputs, Watched, watch};
 use super::wire::{self, Command, Done, Ending, Failure, Step};
 use super::work;
 use crate::collect;
-use crate::{Cancel, Job, Limits, Outcome, Stdin, Stdout, Termination, Usage};
+use crate::pressure;
+use crate::{Cancel, Job, Limits, Outcome, Pressure, Stdin, Stdout, Termination, Usage};
 
 /// Runs `job` in the slot's next box. On success the slot is on its way to the box after it.
 pub(super) fn run<T>(
@@ -41,9 +42,13 @@ pub(super) fn run<T>(
         argc: argv.len() as u64,
         envc: env.len() as u64,
     };
-    let outputs = streams.send(&slot, &command.encode(&argv, &env), shown)?;
+    let message = command.encode(&argv, &env);
+    let before = pressure::now(Some(slot.group()));
+    let outputs = streams.send(&slot, &message, shown)?;
     let watched = watch(&slot, outputs, &limits, cancel)?;
+    let pressure = pressure::now(Some(slot.group())).since(&before);
     let mut outcome = judge(&slot, watched, &limits, &argv)?;
+    outcome.usage.pressure = pressure;
     outcome.files = collect::files(slot.phase.work.mount(), &collect);
     let extra = after(&outcome, &slot.phase.work)?;
     Ok((outcome, extra, slot.rearm()?))
@@ -126,7 +131,8 @@ fn judge(
     let seen = Seen { ending, cause, out_of_memory, cpu, wall };
     let termination = termination::decide(&seen, limits).ok_or(SlotError::AgentGone)?;
     let memory = group.memory_peak().map_err(SlotError::Cgroup)?.0;
-    let usage = Usage { cpu, wall, memory, switches_voluntary, switches_forced };
+    let pressure = Pressure::default();
+    let usage = Usage { cpu, wall, memory, switches_voluntary, switches_forced, pressure };
     Ok(Outcome { termination, usage, stdout, stderr, files: Vec::new() })
 }
 

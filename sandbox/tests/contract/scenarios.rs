@@ -9,6 +9,7 @@ mod faults;
 mod files;
 mod killed;
 mod memory;
+mod pressure;
 mod streams;
 mod talking;
 
@@ -75,6 +76,7 @@ pub(crate) static ALL: &[Scenario] = &[
     scenario("p_large_stdin", "plain", streams::large_stdin),
     scenario("p_pipes_both_ways", "plain", streams::pipes_both_ways),
     scenario("p_refused_jobs", "plain", control::refused_jobs),
+    scenario("p_waits_for_a_cpu", "plain", pressure::waits_for_a_cpu).with(&["p_cpu_limit"]),
 ];
 
 const fn scenario(

@@ -124,6 +124,7 @@ export class TestTable {
     return h("div", { class: "test-detail" },
       report.message && h("p", { class: "message" }, report.message),
       report.team_message && h("p", { class: "message" }, report.team_message),
+      report.again && h("p", { class: "line" }, format.again(report.again)),
       h("div", { class: "panes" },
         test && pane("Input", test.input, false),
         test?.answer !== undefined && pane("Expected", test.answer, false),

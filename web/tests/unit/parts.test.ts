@@ -18,6 +18,12 @@ describe("numbers", () => {
     expect([0, 1204, 35_210, 2_000_000].map(format.count)).toEqual(["0", "1,204", "35.2 k", "2 M"]);
     expect([format.percent(1, 1000), format.percent(1, 3), format.percent(0, 0)]).toEqual(["< 1 %", "33 %", "0 %"]);
   });
+  test("of a test that ran twice", () => {
+    const because = "it waited for a CPU for 33 % of the time";
+    expect(format.again({ because, other: null })).toBe(`Its time is in doubt: ${because}.`);
+    const other = { verdict: "TLE" as const, cpu_ms: 1000.4, wall_ms: 1500 };
+    expect(format.again({ because, other })).toBe(`Ran twice, since ${because}. The other run: TLE, 1 s.`);
+  });
   test("of bytes that are no text", () => {
     expect(format.text({ base64: "/wA=" }).binary).toBe(true);
   });

@@ -1,0 +1,198 @@
+//! Whether the time of a run is in doubt: it came near a limit, on a machine that took much from
+//! it. Pure; what is done about it is [`crate::quiet`]'s and the batch's.
+//!
+//! A run that came nowhere near a limit has its verdict whatever the machine did, and on a machine
+//! that took next to nothing the first measurement is the best there will be. So a limit exceeded
+//! on a machine that was its own costs no second run.
+
+use std::fmt;
+use std::time::Duration;
+
+use sandbox::{Limits, Pressure, Stall, Steal, Usage};
+
+/// Near is from this share of a limit on: measured times of one program differ by so much on
+/// machines that are set up for it (ten per cent, DMOJ/judge-server#1190).
+const NEAR: f64 = 0.9;
+
+/// Half of what near is: what took less did not bring a run from one side of its limit to the other
+/// side of what is near. Also above what a machine shows that has nothing else to do.
+const MUCH: f64 = 0.05;
+
+/// Steal is counted in ticks of 10 ms; two more or less are chance.
+const TICKS: Duration = Duration::from_millis(30);
+
+/// The longest that a process waits for its next turn behind a handful of others; a time slice is
+/// some milliseconds (kernel/sched/fair.c, `sysctl_sched_base_slice`).
+const TURN: Duration = Duration::from_millis(20);
+
+/// Why the time of a run is in doubt.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Doubt {
+    /// The hypervisor ran others, this share of the time that the CPUs wanted to run.
+    Steal(f64),
+    /// The box was ready and did not run, this share of its time.
+    Stall(f64),
+    /// The program had no CPU for this share of its time, and there were others who waited for one.
+    Starved(f64),
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = |share: f64| (share * 100.0).round();
+        match self {
+            Self::Steal(share) => {
+                write!(f, "the hypervisor took {} % of the CPU time", percent(*share))
+            }
+            Self::Stall(share) => {
+                write!(f, "it waited for a CPU for {} % of the time", percent(*share))
+            }
+            Self::Starved(share) => write!(
+                f,
+                "it had no CPU for {} % of the time, on a machine where some waited for one",
+                percent(*share)
+            ),
+        }
+    }
+}
+
+/// Whether a run's time is in doubt.
+pub(crate) fn doubt(usage: &Usage, limits: &Limits) -> Option<Doubt> {
+    let Pressure { steal, stall } = usage.pressure;
+    if !near(usage, limits) {
+        return None;
+    }
+    let stolen = steal.filter(|steal| steal.taken >= TICKS).and_then(taken);
+    stolen.or_else(|| match stall {
+        Some(Stall::Box(stall)) => much(stall, usage.wall).map(Doubt::Stall),
+        // Neither says much alone: a program may sleep, and somebody always waits for something.
+        Some(Stall::Machine(stall)) => {
+            let others = much(stall, usage.wall)?;
+            starved(usage).map(|share| Doubt::Starved(share.min(others)))
+        }
+        // Who sleeps gives its CPU up by itself; from who is kept from running it is taken, at
+        // least once a turn of the others.
+        None => starved(usage)
+            .filter(|_| TURN.saturating_mul(turns(usage)) >= idle(usage))
+            .map(Doubt::Starved),
+    })
+}
+
+fn near(usage: &Usage, limits: &Limits) -> bool {
+    usage.cpu >= limits.cpu.mul_f64(NEAR) || usage.wall >= limits.wall.mul_f64(NEAR)
+}
+
+fn taken(steal: Steal) -> Option<Doubt> {
+    much(steal.taken, steal.wanted).map(Doubt::Steal)
+}
+
+/// Time on the clock that the program did not compute in. None for one with threads, which compute
+/// for longer than the clock runs.
+fn idle(usage: &Usage) -> Duration {
+    usage.wall.saturating_sub(usage.cpu)
+}
+
+fn starved(usage: &Usage) -> Option<f64> {
+    much(idle(usage), usage.wall)
+}
+
+fn turns(usage: &Usage) -> u32 {
+    u32::try_from(usage.switches_forced).unwrap_or(u32::MAX)
+}
+
+/// The share, when it is much.
+fn much(part: Duration, whole: Duration) -> Option<f64> {
+    let share = part.as_secs_f64() / whole.as_secs_f64();
+    (share > MUCH).then_some(share.min(1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In milliseconds; the limits are 1000 of CPU and 3000 on the clock.
+    struct Row {
+        case: &'static str,
+        cpu: u64,
+        wall: u64,
+        forced: u64,
+        /// Taken of wanted.
+        steal: Option<(u64, u64)>,
+        stall: Option<Stall>,
+        expected: Option<Doubt>,
+    }
+
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    const fn boxed(stall: u64) -> Option<Stall> {
+        Some(Stall::Box(ms(stall)))
+    }
+
+    const fn machine(stall: u64) -> Option<Stall> {
+        Some(Stall::Machine(ms(stall)))
+    }
+
+    #[rustfmt::skip]
+    const ROWS: [Row; 22] = [
+        Row { case: "over its limit on a machine of its own", cpu: 1000, wall: 1005, forced: 9, steal: Some((0, 1000)), stall: boxed(4), expected: None },
+        Row { case: "the same on v1", cpu: 1000, wall: 1005, forced: 9, steal: Some((0, 1000)), stall: machine(900), expected: None },
+        Row { case: "the same without PSI", cpu: 1000, wall: 1005, forced: 9, steal: None, stall: None, expected: None },
+        Row { case: "kept waiting, far from every limit", cpu: 899, wall: 2699, forced: 500, steal: Some((500, 1000)), stall: boxed(1800), expected: None },
+        Row { case: "kept waiting, near its CPU limit", cpu: 900, wall: 1200, forced: 90, steal: Some((0, 1000)), stall: boxed(300), expected: Some(Doubt::Stall(0.25)) },
+        Row { case: "kept waiting, over its CPU limit", cpu: 1000, wall: 2000, forced: 300, steal: None, stall: boxed(1000), expected: Some(Doubt::Stall(0.5)) },
+        Row { case: "kept waiting until the clock ran out", cpu: 300, wall: 3000, forced: 900, steal: None, stall: boxed(2700), expected: Some(Doubt::Stall(0.9)) },
+        Row { case: "kept waiting, near the end of the clock", cpu: 300, wall: 2700, forced: 900, steal: None, stall: boxed(2430), expected: Some(Doubt::Stall(0.9)) },
+        Row { case: "asleep until the clock ran out", cpu: 1, wall: 3000, forced: 0, steal: Some((0, 100)), stall: boxed(1), expected: None },
+        Row { case: "a little", cpu: 1000, wall: 1050, forced: 9, steal: None, stall: boxed(50), expected: None },
+        Row { case: "threads in each other's way are none of the machine's doing", cpu: 1000, wall: 500, forced: 400, steal: Some((0, 1000)), stall: boxed(2), expected: None },
+        Row { case: "stolen from", cpu: 1000, wall: 1010, forced: 9, steal: Some((100, 1000)), stall: boxed(2), expected: Some(Doubt::Steal(0.1)) },
+        Row { case: "stolen from, while it was also kept waiting", cpu: 1000, wall: 2000, forced: 9, steal: Some((100, 1000)), stall: boxed(1000), expected: Some(Doubt::Steal(0.1)) },
+        Row { case: "stolen from a little", cpu: 1000, wall: 1010, forced: 9, steal: Some((50, 1000)), stall: boxed(2), expected: None },
+        Row { case: "two ticks are chance", cpu: 1000, wall: 1010, forced: 9, steal: Some((20, 100)), stall: boxed(2), expected: None },
+        Row { case: "v1: kept waiting, and there were others", cpu: 1000, wall: 2000, forced: 300, steal: None, stall: machine(1900), expected: Some(Doubt::Starved(0.5)) },
+        Row { case: "v1: asleep on a busy machine looks the same, but for a little of it", cpu: 1, wall: 3000, forced: 0, steal: None, stall: machine(300), expected: Some(Doubt::Starved(0.1)) },
+        Row { case: "v1: asleep, and nobody waited", cpu: 1, wall: 3000, forced: 0, steal: None, stall: machine(100), expected: None },
+        Row { case: "v1: others waited, it did not", cpu: 1000, wall: 1010, forced: 9, steal: None, stall: machine(1000), expected: None },
+        Row { case: "without PSI: kept waiting", cpu: 1000, wall: 2000, forced: 50, steal: None, stall: None, expected: Some(Doubt::Starved(0.5)) },
+        Row { case: "without PSI: asleep", cpu: 1000, wall: 2000, forced: 49, steal: None, stall: None, expected: None },
+        Row { case: "a machine that counts nothing", cpu: 1000, wall: 1000, forced: 0, steal: None, stall: None, expected: None },
+    ];
+
+    #[test]
+    fn every_row_is_as_it_says() {
+        for row in &ROWS {
+            let Row { case, cpu, wall, forced, steal, stall, expected } = row;
+            let steal = steal.map(|(taken, wanted)| Steal { taken: ms(taken), wanted: ms(wanted) });
+            let usage = Usage {
+                cpu: ms(*cpu),
+                wall: ms(*wall),
+                switches_forced: *forced,
+                pressure: Pressure { steal, stall: *stall },
+                ..Usage::default()
+            };
+            let limits = Limits { cpu: ms(1000), wall: ms(3000), ..Limits::default() };
+            let near = |a: f64, b: f64| (a - b).abs() < 1e-9;
+            let same = match (doubt(&usage, &limits), *expected) {
+                (None, None) => true,
+                (Some(Doubt::Steal(a)), Some(Doubt::Steal(b)))
+                | (Some(Doubt::Stall(a)), Some(Doubt::Stall(b)))
+                | (Some(Doubt::Starved(a)), Some(Doubt::Starved(b))) => near(a, b),
+                _ => false,
+            };
+            assert!(same, "{case}: {:?}", doubt(&usage, &limits));
+        }
+    }
+
+    #[test]
+    fn a_run_that_took_no_time_is_in_no_doubt() {
+        let limits = Limits { cpu: ms(0), wall: ms(0), ..Limits::default() };
+        assert_eq!(doubt(&Usage::default(), &limits), None);
+    }
+
+    #[test]
+    fn the_reason_is_words() {
+        assert_eq!(Doubt::Steal(0.123).to_string(), "the hypervisor took 12 % of the CPU time");
+        assert_eq!(Doubt::Stall(0.5).to_string(), "it waited for a CPU for 50 % of the time");
+    }
+}
