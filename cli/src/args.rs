@@ -17,6 +17,7 @@ use crate::verb;
 ///
 /// Examples:
 ///   evalx doctor                                 can this machine judge?
+///   evalx calibrate                              ... and are its times stable?
 ///   evalx judge sum.cpp --tests tests/           one submission against a folder
 ///   evalx judge sum.cpp --problem sum.zip        ... against a problem package
 ///   evalx verify problems/*                      every example of these packages
@@ -78,6 +79,7 @@ pub(crate) enum Verb {
     Workers(verb::workers::Args),
     Languages(verb::languages::Args),
     Doctor(verb::doctor::Args),
+    Calibrate(verb::calibrate::Args),
     Config(verb::config::Args),
     Completions(verb::completions::Args),
     Man(verb::man::Args),

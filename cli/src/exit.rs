@@ -9,7 +9,7 @@ use anyhow::Error;
 pub(crate) enum Exit {
     /// Accepted, or nothing to complain of.
     Ok = 0,
-    /// Judged, and not accepted; `verify`: something differs.
+    /// Judged, and not accepted; `verify`: something differs; `calibrate`: times move too much.
     NotAccepted = 1,
     /// The command line or what it points to is wrong.
     Usage = 2,
@@ -28,7 +28,8 @@ pub(crate) const HELP: &str = "\
 Exit codes:
   0    accepted; verify: all as expected; up, server, worker: told to stop;
        submit without --wait: queued
-  1    judged, and not accepted; verify: a verdict differs
+  1    judged, and not accepted; verify: a verdict differs;
+       calibrate: times move too much
   2    wrong usage or bad input: the message says what and how to mend it
   3    no connection to a server, one that cannot be used, no valid token
   4    judge error: the sandbox failed, or a toolchain is missing here

@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+pub(crate) mod calibrate;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod doctor;
@@ -37,6 +38,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Verb::Workers(args) => workers::run(&args, voice),
         Verb::Languages(args) => languages::run(&args, voice),
         Verb::Doctor(args) => doctor::run(&args, voice),
+        Verb::Calibrate(args) => calibrate::run(&args, voice),
         Verb::Config(args) => config::run(&args, voice),
         Verb::Completions(args) => completions::run(args),
         Verb::Man(args) => man::run(args),

@@ -18,7 +18,7 @@ use scene::{Done, Scene};
 
 type Case = (&'static str, fn());
 
-const CASES: [Case; 10] = [
+const CASES: [Case; 11] = [
     ("accepted ends with 0 and a table", accepted_ends_with_0_and_a_table),
     ("a wrong answer ends with 1 and says where", a_wrong_answer_ends_with_1_and_says_where),
     ("a compile error shows the compiler's words", a_compile_error_shows_the_compilers_words),
@@ -29,6 +29,7 @@ const CASES: [Case; 10] = [
     ("a SIGTERM to the whole group ends it with 5", a_sigterm_to_the_group_ends_it_with_5),
     ("verify compares and ends with 1 when one differs", verify_compares),
     ("doctor has ten probes and says which engine", doctor_has_ten_probes),
+    ("calibrate measures seven programs", calibrate_measures_seven_programs),
 ];
 
 const SUM: &str = "#include <stdio.h>\n\
@@ -189,4 +190,21 @@ fn doctor_has_ten_probes() {
     let found: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
     assert_eq!(found["probes"].as_array().unwrap().len(), 10);
     assert!(found["engine"].is_string() && found["why"].is_string(), "{found}");
+}
+
+fn calibrate_measures_seven_programs() {
+    let done = Scene::new().run(&["calibrate", "--rounds", "2", "--slots", "2", "-o", "json"]);
+    // How stable this machine is, is not the test's affair.
+    let found: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+    ended(&done, if found["ok"] == true { 0 } else { 1 });
+    assert_eq!((found["slots"].as_u64(), done.stderr.as_str()), (Some(2), ""));
+    let programs = found["programs"].as_array().unwrap();
+    assert_eq!(programs.len(), 7);
+    for program in programs {
+        let alone = program["alone_ms"].as_f64().unwrap();
+        assert!((5.0..5000.0).contains(&alone), "{program}");
+        assert!(program["ratio"].as_f64().unwrap() > 0.1, "{program}");
+        assert_eq!(program["ok"] == false, program["cure"].is_string(), "{program}");
+    }
+    assert!(found["machine"].as_array().unwrap().len() >= 6);
 }

@@ -49,20 +49,20 @@ struct Findings {
 
 /// One check.
 #[derive(Debug, Serialize)]
-struct Finding {
-    name: String,
-    ok: bool,
+pub(crate) struct Finding {
+    pub(crate) name: String,
+    pub(crate) ok: bool,
     detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cure: Option<String>,
+    pub(crate) cure: Option<String>,
 }
 
 impl Finding {
-    fn good(name: &str, detail: impl Into<String>) -> Self {
+    pub(crate) fn good(name: &str, detail: impl Into<String>) -> Self {
         Self { name: name.to_owned(), ok: true, detail: detail.into(), cure: None }
     }
 
-    fn bad(name: &str, detail: impl Into<String>, cure: &str) -> Self {
+    pub(crate) fn bad(name: &str, detail: impl Into<String>, cure: &str) -> Self {
         let cure = Some(cure.to_owned());
         Self { name: name.to_owned(), ok: false, detail: detail.into(), cure }
     }
@@ -106,15 +106,19 @@ fn find(machine: &Machine, voice: Voice) -> Result<Findings, Failure> {
 fn kernel() -> Finding {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let release = release.trim();
-    let mut numbers = release.split(['.', '-']).map_while(|n| n.parse::<u32>().ok());
-    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    if version >= NEWEST_FEATURE {
+    if kernel_version(release) >= NEWEST_FEATURE {
         return Finding::good("kernel", release);
     }
     let (major, minor) = NEWEST_FEATURE;
     let cure =
         format!("run {major}.{minor} or newer; before it peak memory on cgroup v2 is a guess");
     Finding::bad("kernel", if release.is_empty() { "unknown" } else { release }, &cure)
+}
+
+/// The first two numbers of a release.
+pub(crate) fn kernel_version(release: &str) -> (u32, u32) {
+    let mut numbers = release.split(['.', '-']).map_while(|n| n.parse::<u32>().ok());
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
 fn control_groups() -> Finding {
@@ -176,7 +180,7 @@ fn show(findings: &Findings) -> String {
     out
 }
 
-fn section(title: &str, findings: &[Finding]) -> String {
+pub(super) fn section(title: &str, findings: &[Finding]) -> String {
     let mut out = format!("{}\n", styled(BOLD, title));
     let width = findings.iter().map(|f| f.name.chars().count()).max().unwrap_or(0);
     for Finding { name, ok, detail, cure } in findings {

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::scene::Scene;
 
-const VERBS: [&str; 15] = [
+const VERBS: [&str; 16] = [
     "judge",
     "verify",
     "run",
@@ -18,6 +18,7 @@ const VERBS: [&str; 15] = [
     "workers",
     "languages",
     "doctor",
+    "calibrate",
     "config",
     "completions",
     "man",
