@@ -188,6 +188,23 @@ impl Tree {
         }
     }
 
+    /// Whether nothing is left of a slot's group that was dropped. One with a process in it that does
+    /// not die stays, and goes here once that has died.
+    #[must_use]
+    pub fn is_vacant(&self, name: &str) -> bool {
+        // Those made anew have a number behind the name.
+        let of_slot = |entry: &fs::DirEntry| {
+            let rest =
+                entry.file_name().to_str().and_then(|n| n.strip_prefix(name)).map(str::to_owned);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let entries = self.folders().into_iter().flat_map(fs::read_dir).flatten().flatten();
+        entries.filter(of_slot).all(|entry| match fs::remove_dir(entry.path()) {
+            Ok(()) => true,
+            Err(e) => e.kind() == io::ErrorKind::NotFound,
+        })
+    }
+
     /// Makes the group of a slot.
     ///
     /// # Errors
@@ -313,7 +330,7 @@ impl Group {
     /// Whether a process was killed since `begin` because the group's memory was used up.
     ///
     /// # Errors
-    /// The step that failed; on v2 also [`Error::Starved`].
+    /// The step that failed, or [`Error::Starved`].
     pub fn out_of_memory(&self) -> Result<bool, Error> {
         match &self.0 {
             GroupKind::V2(g) => g.out_of_memory(),
@@ -422,7 +439,11 @@ fn sweep(base: &Path) -> Result<(), Error> {
         let owned = name.to_str().is_some_and(|n| n.starts_with("evalx-") && n != v2::SUPERVISOR);
         let Ok(fd) = open_dir(&entry.path()) else { continue };
         if owned && flock(&fd, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            remove_tree(&entry.path())?;
+            match remove_tree(&entry.path()) {
+                // Whoever is stuck in the kernel holds up nobody else; the next start looks again.
+                Err(Error::Stuck { .. }) => {}
+                other => other?,
+            }
         }
     }
     Ok(())
@@ -443,12 +464,15 @@ fn others(base: &Path) -> bool {
 
 /// Kills what lives in a group and its children and removes the folders, within a second.
 fn remove_tree(dir: &Path) -> Result<(), Error> {
+    remove_by(dir, Instant::now() + Duration::from_secs(1))
+}
+
+fn remove_by(dir: &Path, deadline: Instant) -> Result<(), Error> {
     for child in fs::read_dir(dir).into_iter().flatten().flatten() {
         if child.file_type().is_ok_and(|t| t.is_dir()) {
-            remove_tree(&child.path())?;
+            remove_by(&child.path(), deadline)?;
         }
     }
-    let deadline = Instant::now() + Duration::from_secs(1);
     loop {
         match fs::remove_dir(dir) {
             Err(e) if e.raw_os_error() == Some(libc::EBUSY) => {}

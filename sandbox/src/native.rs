@@ -31,6 +31,7 @@ pub use check::{Probe, probes};
 use slot::{Agents, Arming, Slot};
 pub use slot::{SlotError, StepError};
 pub use uids::Error as UidsError;
+pub use views::{Error as ViewsError, check as check_views};
 
 /// How the engine is made.
 #[derive(Debug, Clone)]
@@ -76,6 +77,12 @@ pub enum Error {
         #[source]
         source: SlotError,
     },
+    /// The kernel keeps something of every slot.
+    #[error("in each of the {boxes} boxes is a process that was killed and does not die")]
+    Wedged {
+        /// All there are.
+        boxes: u32,
+    },
     /// The caller cancelled while all boxes were taken.
     #[error("cancelled while waiting for a box")]
     Cancelled,
@@ -86,6 +93,7 @@ pub enum Error {
 pub struct NativeSandbox {
     pool: Mutex<Pool>,
     freed: Condvar,
+    boxes: u32,
     agents: Agents,
 }
 
@@ -95,6 +103,9 @@ struct Pool {
     idle: Vec<Slot<Arming>>,
     /// Slot numbers not in use.
     unused: Vec<u32>,
+    /// Of slots in which a process was killed and did not die: not used until it has, since control
+    /// group and user id are its.
+    wedged: Vec<u32>,
 }
 
 /// A box takes up to thirty descriptors of this process, and the usual soft limit is 1,024. It may be
@@ -124,8 +135,9 @@ impl NativeSandbox {
         let agents = Agents::new(tree, mounts, filters, uids, views)
             .map_err(|source| Error::Slot { slot: 0, source })?;
         let boxes = boxes.clamp(1, uids::MOST);
-        let pool = Pool { idle: Vec::new(), unused: (0..boxes).rev().collect() };
-        let sandbox = Self { pool: Mutex::new(pool), freed: Condvar::new(), agents };
+        let pool =
+            Pool { idle: Vec::new(), unused: (0..boxes).rev().collect(), wedged: Vec::new() };
+        let sandbox = Self { pool: Mutex::new(pool), freed: Condvar::new(), boxes, agents };
         let first = sandbox.take(None)?;
         sandbox.lock().idle.push(first);
         Ok(sandbox)
@@ -141,6 +153,14 @@ impl NativeSandbox {
     #[must_use]
     pub fn cgroup_folders(&self) -> Vec<PathBuf> {
         self.agents.tree().folders()
+    }
+
+    /// The boxes that are not used because a process in them was killed and does not die.
+    #[must_use]
+    pub fn quarantined(&self) -> Vec<u32> {
+        let mut pool = self.lock();
+        self.release(&mut pool);
+        pool.wedged.clone()
     }
 
     /// Starts slots ahead of need, so that `count` are there.
@@ -165,14 +185,19 @@ impl NativeSandbox {
 
     /// An idle slot, or a new one, or waits for one.
     fn take(&self, cancel: Option<&Cancel>) -> Result<Slot<Arming>, Error> {
+        self.agents.reap();
         let mut pool = self.lock();
         loop {
             if let Some(slot) = pool.idle.pop() {
                 return Ok(slot);
             }
+            self.release(&mut pool);
             if let Some(number) = pool.unused.pop() {
                 drop(pool);
                 return self.start(number);
+            }
+            if pool.wedged.len() == self.boxes as usize {
+                return Err(Error::Wedged { boxes: self.boxes });
             }
             if cancel.is_some_and(Cancel::is_cancelled) {
                 return Err(Error::Cancelled);
@@ -190,12 +215,26 @@ impl NativeSandbox {
         })
     }
 
-    /// A slot for the next run, or the number of one that is no more.
+    /// Makes numbers usable whose slots have nothing left in them by now.
+    fn release(&self, pool: &mut Pool) {
+        let Pool { unused, wedged, .. } = pool;
+        wedged.retain(|&number| {
+            let vacant = self.agents.is_vacant(number);
+            if vacant {
+                unused.push(number);
+            }
+            !vacant
+        });
+    }
+
+    /// A slot for the next run, or the number of one that was dropped.
     fn give_back(&self, number: u32, slot: Option<Slot<Arming>>) {
+        let vacant = slot.is_some() || self.agents.is_vacant(number);
         let mut pool = self.lock();
         match slot {
             Some(slot) => pool.idle.push(slot),
-            None => pool.unused.push(number),
+            None if vacant => pool.unused.push(number),
+            None => pool.wedged.push(number),
         }
         drop(pool);
         self.freed.notify_one();

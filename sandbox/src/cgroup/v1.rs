@@ -5,13 +5,13 @@
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::file::File;
-use super::{Error, make, make_owned, owner_name, remove_tree, sweep, take_turn};
+use super::{Error, make, make_owned, owner_name, remove_by, remove_tree, sweep, take_turn};
 use crate::Bytes;
 
 /// What may stay charged to a group between two runs: what each CPU holds in advance
@@ -90,6 +90,8 @@ struct Files {
     memory_usage: File,
     memory_peak: File,
     oom: File,
+    /// How often the limits were met, of memory and of memory and swap.
+    met: Vec<File>,
     pids_max: File,
     pids_current: File,
     cpu: File,
@@ -101,6 +103,7 @@ struct Start {
     cpu: u64,
     /// By our own processes.
     held: u64,
+    met: u64,
     oom_kills: u64,
 }
 
@@ -155,7 +158,8 @@ impl Group {
         let Files { memory_peak, pids_max, cpu, oom, .. } = &self.files;
         memory_peak.write("0")?;
         pids_max.write(&processes.to_string())?;
-        self.start = Start { cpu: cpu.number()?, held, oom_kills: oom.field("oom_kill")? };
+        let (cpu, oom_kills) = (cpu.number()?, oom.field("oom_kill")?);
+        self.start = Start { cpu, held, met: self.met()?, oom_kills };
         Ok(())
     }
 
@@ -190,8 +194,22 @@ impl Group {
         Ok(Bytes(self.files.memory_peak.number()?.saturating_sub(self.start.held)))
     }
 
+    /// The kernel counts a kill where the killed one lives, whoever was out of memory; a limit that is
+    /// met, where it is (mm/memcontrol.c, `memcg_memory_event_mm`; mm/page_counter.c,
+    /// `page_counter_try_charge`). A kill without the latter was for want of memory above the group:
+    /// not the guest's doing.
     pub(super) fn out_of_memory(&self) -> Result<bool, Error> {
-        Ok(self.files.oom.field("oom_kill")? > self.start.oom_kills)
+        if self.files.oom.field("oom_kill")? == self.start.oom_kills {
+            return Ok(false);
+        }
+        if self.met()? == self.start.met {
+            return Err(Error::Starved { path: self.files.dirs[0].clone() });
+        }
+        Ok(true)
+    }
+
+    fn met(&self) -> Result<u64, Error> {
+        self.files.met.iter().try_fold(0, |sum, file| Ok(sum + file.number()?))
     }
 
     pub(super) fn processes(&self) -> Result<u32, Error> {
@@ -206,7 +224,10 @@ impl Files {
         }
         let [memory, pids, cpuacct] = &dirs;
         let (r, w, rw) = (OFlags::RDONLY, OFlags::WRONLY, OFlags::RDWR);
+        let mut met = vec![File::open(memory, "memory.failcnt", r)?];
+        met.extend(File::open_optional(memory, "memory.memsw.failcnt", r)?);
         Ok(Self {
+            met,
             memory_limit: File::open(memory, "memory.limit_in_bytes", rw)?,
             memory_and_swap_limit: File::open_optional(memory, "memory.memsw.limit_in_bytes", rw)?,
             memory_usage: File::open(memory, "memory.usage_in_bytes", r)?,
@@ -222,9 +243,10 @@ impl Files {
 
 impl Drop for Files {
     fn drop(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(1);
         for dir in &self.dirs {
             // What cannot be removed now is removed with the tree.
-            let _later = remove_tree(dir);
+            let _later = remove_by(dir, deadline);
         }
     }
 }

@@ -25,6 +25,8 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Resource, Rlimit, Signal, pidfd_send_signal, setrlimit, umask};
 use rustix::thread::UnshareFlags;
 
+pub(super) use root::BASE;
+
 use super::wire::{self, Arm, Failure, MESSAGE_MAX, Reply, Setup, Step};
 use crate::sys;
 use crate::sys::process::{Inherited, Stack, Tenant, default_signals, exit, start, wait_any};

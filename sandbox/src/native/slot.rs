@@ -7,8 +7,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, MemfdFlags, Mode, OFlags, SealFlags, fcntl_add_seals, memfd_create};
@@ -31,6 +31,9 @@ use crate::{Artefact, Mount, sys};
 /// How long a step of an agent may take before the slot is given up. Steps take milliseconds;
 /// seconds pass only on a machine that is out of memory or stopped.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long an agent may take to end: by itself, and again once it is killed.
+const ENDING: Duration = Duration::from_secs(2);
 
 /// A step of the worker's own that the kernel refused.
 #[derive(Debug, thiserror::Error)]
@@ -92,10 +95,12 @@ pub enum SlotError {
     #[error("the slot's agent is gone")]
     AgentGone,
     /// The agent or the box did not answer in time.
-    #[error("the slot did not {step} within {} s", PATIENCE.as_secs())]
+    #[error("the slot did not {step} within {} s", within.as_secs())]
     Late {
         /// What it should have done.
         step: &'static str,
+        /// How long it was waited for.
+        within: Duration,
     },
     /// Processes that were still there after the box was dead.
     #[error("{count} processes are left in the slot's control group after the run")]
@@ -149,6 +154,7 @@ pub(super) struct Agents {
     /// See [`this_program`].
     program: OwnedFd,
     views: Arc<Views>,
+    stuck: Arc<Stuck>,
 }
 
 impl Agents {
@@ -160,7 +166,18 @@ impl Agents {
         views: Views,
     ) -> Result<Self, SlotError> {
         let (program, views) = (this_program()?, Arc::new(views));
-        Ok(Self { tree, mounts, filters, uids, program, views })
+        let stuck = Arc::default();
+        Ok(Self { tree, mounts, filters, uids, program, views, stuck })
+    }
+
+    /// Whether the slot of that number, which was dropped, has left nothing behind.
+    pub(super) fn is_vacant(&self, number: u32) -> bool {
+        self.tree.is_vacant(&group_name(number))
+    }
+
+    /// Reaps agents that have died since they were given up.
+    pub(super) fn reap(&self) {
+        self.stuck.reap();
     }
 
     pub(super) fn tree(&self) -> &Tree {
@@ -169,11 +186,11 @@ impl Agents {
 
     /// Starts an agent and asks it for its first box; does not wait for either.
     pub(super) fn start(&self, number: u32) -> Result<Slot<Arming>, SlotError> {
-        let group = self.tree.group(&format!("slot-{number}")).map_err(SlotError::Cgroup)?;
+        let group = self.tree.group(&group_name(number)).map_err(SlotError::Cgroup)?;
         let uid = self.uids.of(number).map_err(SlotError::Uids)?;
         let (control, child) = self.spawn()?;
         let base = Base {
-            agent: Agent { control, child },
+            agent: Agent { control, child: Some(child), stuck: Arc::clone(&self.stuck) },
             group,
             number,
             uid,
@@ -219,6 +236,10 @@ impl Agents {
             .map_err(|source| StepError { step: "start the agent", source })?;
         Ok((ours, child))
     }
+}
+
+fn group_name(number: u32) -> String {
+    format!("slot-{number}")
 }
 
 /// A slot in a phase.
@@ -326,9 +347,10 @@ impl Slot<Arming> {
         let Self { mut base, phase: Arming { work, mut ready } } = self;
         loop {
             if !readable(base.agent.control.as_fd(), PATIENCE) {
-                return Err(SlotError::Late { step: "arm a box" });
+                return Err(SlotError::Late { step: "arm a box", within: PATIENCE });
             }
-            match Reply::receive(base.agent.control.as_fd()) {
+            let heard = Reply::receive(base.agent.control.as_fd());
+            match heard.map_err(step("receive what the agent sends"))? {
                 Some(Reply::Ready) if !ready => ready = true,
                 Some(Reply::Armed { request, init }) if ready => {
                     base.group.joined();
@@ -390,7 +412,9 @@ impl Slot<Armed> {
 #[derive(Debug)]
 struct Agent {
     control: OwnedFd,
-    child: Child,
+    /// Taken when this is dropped.
+    child: Option<Child>,
+    stuck: Arc<Stuck>,
 }
 
 impl Agent {
@@ -403,16 +427,61 @@ impl Agent {
 
 impl Drop for Agent {
     /// An agent that does not end when dismissed is killed, and then its box's init dies of
-    /// `PR_SET_PDEATHSIG`.
+    /// `PR_SET_PDEATHSIG`. One that does not even die then is left to itself.
     fn drop(&mut self) {
         self.dismiss();
-        let pid = rustix::process::Pid::from_child(&self.child);
-        let ended = pidfd_open(pid, PidfdFlags::empty())
-            .is_ok_and(|pidfd| readable(pidfd.as_fd(), Duration::from_secs(2)));
-        if !ended {
-            let _gone = self.child.kill();
+        let Some(mut child) = self.child.take() else { return };
+        if ends(&mut child) {
+            return;
         }
-        let _reaped = self.child.wait();
+        let _gone = child.kill();
+        if !ends(&mut child) {
+            self.stuck.add(child);
+        }
+    }
+}
+
+/// Whether a process ends in time; then it is reaped.
+fn ends(child: &mut Child) -> bool {
+    let pidfd = pidfd_open(rustix::process::Pid::from_child(child), PidfdFlags::empty());
+    let deadline = Instant::now() + ENDING;
+    loop {
+        if !matches!(child.try_wait(), Ok(None)) {
+            return true;
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        match &pidfd {
+            _ if left.is_zero() => return false,
+            Ok(pidfd) => _ = readable(pidfd.as_fd(), left),
+            // There may be no descriptors left.
+            Err(_) => std::thread::sleep(Duration::from_millis(1)),
+        }
+    }
+}
+
+/// Agents that were killed and did not die: the kernel keeps them in a call. They are reaped when
+/// they are dead.
+#[derive(Debug, Default)]
+struct Stuck(Mutex<Vec<Child>>);
+
+impl Stuck {
+    fn lock(&self) -> MutexGuard<'_, Vec<Child>> {
+        // Nothing panics while it is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, child: Child) {
+        self.lock().push(child);
+    }
+
+    fn reap(&self) {
+        self.lock().retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+    }
+}
+
+impl Drop for Stuck {
+    fn drop(&mut self) {
+        self.reap();
     }
 }
 

@@ -119,7 +119,7 @@ impl Watch<'_> {
             return if now.duration_since(since) < DYING {
                 Ok(())
             } else {
-                Err(SlotError::Late { step: "die when it was killed" })
+                Err(SlotError::Late { step: "die when it was killed", within: DYING })
             };
         }
         if now.duration_since(self.started) >= self.limits.wall {

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 use serde::{Deserialize, Serialize};
@@ -150,9 +150,10 @@ impl Arm<OwnedFd> {
             return Ok(None);
         }
         let mut fds = fds.into_iter().flatten();
-        let mut one = |given| match given {
-            0 => Ok(None),
-            _ => fds.next().map(Some).ok_or(Errno::BADF),
+        let mut one = |given| match (length, given) {
+            (2, 0) => Ok(None),
+            (2, 1) => fds.next().map(Some).ok_or(Errno::BADF),
+            _ => Err(Errno::INVAL),
         };
         let [work, group] = given;
         let (work, group) = (one(work)?, one(group)?);
@@ -229,10 +230,11 @@ impl Command {
     /// The numbers of a message; `None` when it is none.
     pub(super) fn decode(message: &[u8]) -> Option<Self> {
         let n = |i| number(message, i);
+        let flag = |i| n(i).filter(|n| *n <= 1).map(|n| n == 1);
         Some(Self {
-            proc: n(0)? != 0,
+            proc: flag(0)?,
             artefact: *BoxFolder::ALL.get(usize::try_from(n(1)?).ok()?)?,
-            stdin: n(2)? != 0,
+            stdin: flag(2)?,
             cpu_seconds: n(3)?,
             stack: n(4)?,
             file_size: n(5)?,
@@ -243,7 +245,8 @@ impl Command {
     }
 
     /// Fills `argv` and `envp` with pointers into `message`, each ended by a null pointer.
-    /// Allocates nothing; `None` when the strings do not match the counts or the room.
+    /// Allocates nothing; `None` when the strings do not match the counts or the room. After `None`
+    /// the pointers mean nothing.
     pub(super) fn pointers(
         &self,
         message: &[u8],
@@ -261,7 +264,7 @@ impl Command {
             }
             *room.get_mut(count)? = std::ptr::null();
         }
-        Some(())
+        (at == strings.len()).then_some(())
     }
 }
 
@@ -270,24 +273,36 @@ fn number(message: &[u8], index: usize) -> Option<u64> {
     Some(u64::from_ne_bytes(bytes.try_into().ok()?))
 }
 
+/// The largest errno (linux/err.h, MAX_ERRNO).
+const ERRNO_MAX: i32 = 4095;
+
+const FAILURE: usize = 16;
+
+const DONE: usize = 40;
+
 impl Failure {
-    pub(super) fn encode(self) -> [u8; 16] {
-        let mut out = [0; 16];
+    pub(super) fn encode(self) -> [u8; FAILURE] {
+        let mut out = [0; FAILURE];
         out[..8].copy_from_slice(&u64::from(self.step as u8).to_ne_bytes());
         out[8..].copy_from_slice(&i64::from(self.errno.raw_os_error()).to_ne_bytes());
         out
     }
 
     pub(super) fn decode(message: &[u8]) -> Option<Self> {
+        if message.len() != FAILURE {
+            return None;
+        }
         let step = *Step::ALL.get(usize::try_from(number(message, 0)?).ok()?)?;
-        let errno = Errno::from_raw_os_error(i32::try_from(number(message, 1)?).ok()?);
-        Some(Self { step, errno })
+        let errno = i32::try_from(number(message, 1)?).ok();
+        // rustix panics at what is none.
+        let errno = errno.filter(|errno| (1..=ERRNO_MAX).contains(errno))?;
+        Some(Self { step, errno: Errno::from_raw_os_error(errno) })
     }
 }
 
 impl Done {
-    pub(super) fn encode(self) -> [u8; 40] {
-        let mut out = [0; 40];
+    pub(super) fn encode(self) -> [u8; DONE] {
+        let mut out = [0; DONE];
         match self {
             Self::Failed(failure) => {
                 out[0] = 1;
@@ -304,18 +319,30 @@ impl Done {
         out
     }
 
+    /// `None` unless it is, to the byte, what [`Done::encode`] makes of an end: verdicts come of it.
     pub(super) fn decode(message: &[u8]) -> Option<Self> {
-        let body = message.get(8..40)?;
-        if message[0] == 1 {
-            return Failure::decode(body).map(Self::Failed);
-        }
-        Some(Self::Ended(Ending {
-            status: u32::try_from(number(body, 0)?).ok()?.cast_signed(),
-            wall_ns: number(body, 1)?,
-            switches_voluntary: number(body, 2)?,
-            switches_forced: number(body, 3)?,
-        }))
+        let body = message.get(8..)?;
+        let done = match message[0] {
+            0 => Self::Ended(Ending {
+                status: over(u32::try_from(number(body, 0)?).ok()?.cast_signed())?,
+                wall_ns: number(body, 1)?,
+                switches_voluntary: number(body, 2)?,
+                switches_forced: number(body, 3)?,
+            }),
+            1 => Self::Failed(Failure::decode(body.get(..FAILURE)?)?),
+            _ => return None,
+        };
+        (done.encode()[..] == *message).then_some(done)
     }
+}
+
+/// A status of wait(2) that says how a process ended. Any other, as that of one that was stopped, would
+/// be read as an exit code.
+fn over(status: i32) -> Option<i32> {
+    let exited = status & 0xff == 0 && (0..=0xff).contains(&(status >> 8));
+    // With or without a core dump.
+    let signalled = (1..=64).contains(&(status & !0x80));
+    (exited || signalled).then_some(status)
 }
 
 impl Reply {
@@ -324,7 +351,7 @@ impl Reply {
             Self::Ready => send(socket, &[0], &[]),
             Self::Armed { request, init } => send(socket, &[1], &[request.as_fd(), init.as_fd()]),
             Self::Failed(failure) => {
-                let mut message = [2; 17];
+                let mut message = [2; 1 + FAILURE];
                 message[1..].copy_from_slice(&failure.encode());
                 send(socket, &message, &[])
             }
@@ -332,16 +359,22 @@ impl Reply {
     }
 
     /// `None` when the agent is gone, or said what no agent says.
-    pub(super) fn receive(socket: BorrowedFd<'_>) -> Option<Self> {
+    pub(super) fn receive(socket: BorrowedFd<'_>) -> Result<Option<Self>, Errno> {
         let mut buffer = [0; 64];
-        let (length, fds) = receive(socket, &mut buffer).ok()?;
+        let (length, fds) = match receive(socket, &mut buffer) {
+            Err(Errno::CONNRESET) => return Ok(None),
+            other => other?,
+        };
         let mut fds = fds.into_iter().flatten();
-        match buffer[..length] {
+        Ok(match buffer[..length] {
             [0] => Some(Self::Ready),
-            [1] => Some(Self::Armed { request: fds.next()?, init: fds.next()? }),
+            [1] => match (fds.next(), fds.next()) {
+                (Some(request), Some(init)) => Some(Self::Armed { request, init }),
+                _ => None,
+            },
             [2, ref failure @ ..] => Failure::decode(failure).map(Self::Failed),
             _ => None,
-        }
+        })
     }
 }
 
@@ -362,7 +395,8 @@ pub(super) fn send(
     .map(|_| ())
 }
 
-/// Receives one message; length 0 means that the other end is gone.
+/// Receives one message; length 0 means that the other end is gone. What was sent beside it and finds
+/// no descriptor free is lost (`MSG_CTRUNC`, recvmsg(2)), and the message with it.
 pub(super) fn receive(
     socket: BorrowedFd<'_>,
     buffer: &mut [u8],
@@ -381,11 +415,19 @@ pub(super) fn receive(
     for (slot, fd) in fds.iter_mut().zip(received.flatten()) {
         *slot = Some(fd);
     }
+    if message.flags.contains(ReturnFlags::CTRUNC) {
+        return Err(Errno::MFILE);
+    }
     Ok((message.bytes, fds))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::CStr;
+
+    use proptest::prelude::*;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
     use super::*;
 
     #[test]
@@ -407,6 +449,8 @@ mod tests {
         let message = command.encode(&["x".to_owned()], &[]);
         let (mut a, mut e) = ([std::ptr::null(); 8], [std::ptr::null(); 8]);
         assert!(command.pointers(&message, &mut a, &mut e).is_none());
+        let few = Command { argc: 0, ..command };
+        assert!(few.pointers(&message, &mut a, &mut e).is_none());
         let many = Command { argc: u64::MAX, ..Command::default() };
         assert!(many.pointers(&many.encode(&[], &[]), &mut a, &mut e).is_none());
         assert_eq!(Command::decode(&[0; 10]), None);
@@ -420,5 +464,137 @@ mod tests {
             assert_eq!(Done::decode(&done.encode()), Some(done));
         }
         assert_eq!(Done::decode(&[]), None);
+    }
+
+    #[test]
+    fn what_is_no_end_is_no_verdict() {
+        let ended = |status| Done::Ended(Ending { status, ..Ending::default() }).encode();
+        // Stopped by SIGSTOP, continued, and what no status is (wait(2)).
+        for status in [0x137f, 0xffff, 0x80, 0x109, 65, 0x1_0000, -1] {
+            assert_eq!(Done::decode(&ended(status)), None, "{status:#x}");
+        }
+        let mut failed = Done::Failed(Failure { step: Step::Exec, errno: Errno::NOENT }).encode();
+        for errno in [0, -1, 4096, i64::MAX] {
+            failed[16..24].copy_from_slice(&errno.to_ne_bytes());
+            assert_eq!(Done::decode(&failed), None, "errno {errno}");
+        }
+    }
+
+    /// As the agent reads them: a message, and room for so many strings.
+    fn strings(message: &[u8], room: usize) -> Option<[Vec<Vec<u8>>; 2]> {
+        let command = Command::decode(message)?;
+        // Not null, so that one that is missing is missed.
+        let pointers = || vec![std::ptr::NonNull::<c_char>::dangling().as_ptr().cast_const(); room];
+        let (mut argv, mut envp) = (pointers(), pointers());
+        command.pointers(message, &mut argv, &mut envp)?;
+        let read = |pointers: Vec<*const c_char>| {
+            let within = pointers.iter().take_while(|p| !p.is_null()).map(|p| {
+                let at = (*p as usize).checked_sub(message.as_ptr() as usize).unwrap();
+                CStr::from_bytes_until_nul(&message[at..]).unwrap().to_bytes().to_vec()
+            });
+            within.collect::<Vec<_>>()
+        };
+        Some([read(argv), read(envp)])
+    }
+
+    /// Numbers as they are at the borders of what is meant.
+    fn numbers() -> impl Strategy<Value = u64> {
+        prop_oneof![0..4_u64, Just(4095), Just(4096), Just(u64::MAX), any::<u64>()]
+    }
+
+    /// Near a message of ours: so many numbers, then bytes.
+    fn messages(count: usize) -> impl Strategy<Value = Vec<u8>> {
+        let tail = prop::collection::vec(prop_oneof![Just(0), any::<u8>()], 0..40);
+        (prop::collection::vec(numbers(), 0..=count), tail).prop_map(|(numbers, tail)| {
+            let head = numbers.iter().flat_map(|n| n.to_ne_bytes());
+            head.chain(tail).collect()
+        })
+    }
+
+    /// What crosses the wire as a string.
+    fn text() -> impl Strategy<Value = String> {
+        "[^\0=]{0,12}"
+    }
+
+    proptest! {
+        #[test]
+        fn any_command_survives_the_wire(
+            argv in prop::collection::vec(text(), 0..6),
+            env in prop::collection::vec((text(), text()), 0..6),
+            flags in any::<[bool; 2]>(),
+            folder in 0..3_usize,
+            limits in any::<[u64; 4]>(),
+        ) {
+            let command = Command {
+                proc: flags[0],
+                artefact: BoxFolder::ALL[folder],
+                stdin: flags[1],
+                cpu_seconds: limits[0],
+                stack: limits[1],
+                file_size: limits[2],
+                open_files: limits[3],
+                argc: argv.len() as u64,
+                envc: env.len() as u64,
+            };
+            let message = command.encode(&argv, &env);
+            prop_assert_eq!(Command::decode(&message), Some(command));
+            let bytes = |strings: Vec<String>| {
+                strings.into_iter().map(String::into_bytes).collect::<Vec<_>>()
+            };
+            let env = env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            prop_assert_eq!(strings(&message, 8), Some([bytes(argv), bytes(env)]));
+        }
+
+        /// Nothing at all, or strings that lie in the message and end there.
+        #[test]
+        fn any_bytes_are_a_command_or_none(message in messages(COMMAND / 8), room in 0..6_usize) {
+            if let Some(found) = strings(&message, room) {
+                let bytes: usize = found.iter().flatten().map(|s| s.len() + 1).sum();
+                prop_assert_eq!(bytes, message.len() - COMMAND);
+            }
+        }
+
+        /// What is read is what would have been sent, and says how a process ended.
+        #[test]
+        fn any_bytes_are_the_end_of_a_run_or_none(message in messages(DONE / 8)) {
+            if let Some(done) = Done::decode(&message) {
+                prop_assert_eq!(&done.encode()[..], &message[..]);
+                if let Done::Ended(Ending { status, .. }) = done {
+                    prop_assert!(libc::WIFEXITED(status) != libc::WIFSIGNALED(status));
+                }
+            }
+        }
+
+        #[test]
+        fn any_end_survives_the_wire(code in any::<u8>(), signal in 1..=64_i32, numbers in any::<[u64; 3]>()) {
+            let [wall_ns, switches_voluntary, switches_forced] = numbers;
+            for status in [i32::from(code) << 8, signal, signal | 0x80] {
+                let done =
+                    Done::Ended(Ending { status, wall_ns, switches_voluntary, switches_forced });
+                prop_assert_eq!(Done::decode(&done.encode()), Some(done));
+            }
+        }
+
+        /// Any message, with any number of descriptors beside it, is one that agents send or none.
+        #[test]
+        fn an_agent_says_what_agents_say_or_nothing(
+            kind in 0..4_u8,
+            rest in messages(2),
+            count in 0..=FDS_MAX,
+        ) {
+            let (ours, theirs) =
+                socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+                    .unwrap();
+            let message = [&[kind][..], &rest].concat();
+            send(theirs.as_fd(), &message, &vec![theirs.as_fd(); count]).unwrap();
+            match Reply::receive(ours.as_fd()).unwrap() {
+                None => {}
+                Some(Reply::Ready) => prop_assert_eq!(message, [0]),
+                Some(Reply::Armed { .. }) => prop_assert!(message == [1] && count >= 2),
+                Some(Reply::Failed(failure)) => {
+                    prop_assert_eq!(message, [&[2][..], &failure.encode()].concat());
+                }
+            }
+        }
     }
 }

@@ -113,6 +113,8 @@ pub(crate) static ALL: &[Attack] = &[
     attack(79, "vsock, netlink, packets, kernel crypto", "EAFNOSUPPORT", ""),
     attack(80, "an agent killed or stopped from outside in each state of its slot", "our error, a new slot, nothing left", "native only: isolate has no agents and no slots"),
     attack(81, "no room for an input file, no descriptors, no processes; the control group removed from outside", "our error, a new slot", "native only: its own steps are what fails"),
+    attack(82, "a process that was killed and does not die (in a call of the kernel; frozen from outside)", "our error in time, the box set aside, others go on; nothing left once it can die", "native only: isolate's boxes are given up, see `a72_slow_to_die`"),
+    attack(83, "memory above the box used up: a box killed below its own limit", "our error, never MLE", "native only: its own steps are what fails"),
 ];
 
 /// What tries an attack.

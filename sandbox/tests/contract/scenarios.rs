@@ -12,6 +12,7 @@ mod memory;
 mod pressure;
 mod streams;
 mod talking;
+mod wedged;
 
 use libtest_mimic::Failed;
 
@@ -65,6 +66,10 @@ pub(crate) static ALL: &[Scenario] = &[
     scenario("a80_killed_agents", "70, 80", faults::killed_agents),
     scenario("a80_wedged_agent", "72, 80", faults::wedged_agent),
     scenario("a81_nothing_to_be_had", "81", faults::nothing_to_be_had),
+    scenario("a82_unkillable_guests", "72, 82", wedged::unkillable_guests)
+        .with(&["a06_idle_pause"]),
+    scenario("a83_memory_above_the_box", "69, 83", faults::memory_above_the_box)
+        .with(&["a08_child_out_of_memory"]),
     scenario("p_box_follows_the_job", "plain", boxes::box_follows_the_job),
     scenario("p_boxes_at_once", "plain", boxes::boxes_at_once),
     scenario("p_cancel_in_a_run", "plain", control::cancel_in_a_run),

@@ -30,7 +30,8 @@ use super::at;
 use crate::{Mount, sys};
 
 /// Of the machine: shown when a folder, copied when a link (merged `/usr`), left out when absent.
-const BASE: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/alternatives"];
+pub(in crate::native) const BASE: [&str; 7] =
+    ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/alternatives"];
 
 /// Of the machine, copied where there.
 const FILES: [&str; 1] = ["/etc/ld.so.cache"];
@@ -76,7 +77,7 @@ pub(super) fn enter(mounts: &[Mount], empty: Option<&Path>, uid: u32) -> Result<
 
 fn clone_binds(mounts: &[Mount], empty: Option<&Path>) -> Result<Vec<Bind>, Errno> {
     let mut binds = devices()?;
-    let points = mount_points()?;
+    let points = views::mount_points().map_err(|e| errno(&e))?;
     let own = BASE.map(Path::new).into_iter().filter(|path| path.exists() && !path.is_symlink());
     let own = own.map(|path| (path, path));
     for (from, to) in own.chain(mounts.iter().map(|m| (m.from.as_path(), m.to.as_path()))) {
@@ -86,13 +87,6 @@ fn clone_binds(mounts: &[Mount], empty: Option<&Path>) -> Result<Vec<Bind>, Errn
         binds.push(Bind { tree, target: to.to_owned(), folder: from.is_dir() });
     }
     Ok(binds)
-}
-
-/// proc_pid_mountinfo(5): the mount point is field 5, with its blanks as `\040`, which no path of ours
-/// has.
-fn mount_points() -> Result<Vec<PathBuf>, Errno> {
-    let table = fs::read_to_string("/proc/self/mountinfo").map_err(|e| errno(&e))?;
-    Ok(table.lines().filter_map(|line| line.split(' ').nth(4)).map(PathBuf::from).collect())
 }
 
 /// A read-only `/dev` with nodes of its own. Where this process may not make any, as in a user

@@ -20,18 +20,18 @@ use crate::machine::at_most;
 use crate::rig::{Rig, Staged, chain};
 
 /// From a fault to its error, where nothing has to be waited for.
-const SOON: Duration = Duration::from_secs(3);
+pub(super) const SOON: Duration = Duration::from_secs(3);
 
-/// An engine of one slot, and its agents.
-struct Fragile {
-    sandbox: NativeSandbox,
+/// An engine of few slots, and its agents.
+pub(super) struct Fragile {
+    pub(super) sandbox: NativeSandbox,
     others: Vec<Pid>,
 }
 
 impl Fragile {
-    fn new(program: &Staged) -> Result<Self, Failed> {
+    pub(super) fn new(program: &Staged, boxes: u32) -> Result<Self, Failed> {
         let others = agents()?;
-        let config = native::Config { boxes: 1, ..native::Config::default() };
+        let config = native::Config { boxes, ..native::Config::default() };
         let sandbox = NativeSandbox::new(config).map_err(|error| chain(&error))?;
         let fragile = Self { sandbox, others };
         fragile.works(program)?;
@@ -44,7 +44,11 @@ impl Fragile {
     }
 
     /// How a run ends, or what our error says; soon.
-    fn run(&self, job: Job, patience: Duration) -> Result<Result<Termination, String>, Failed> {
+    pub(super) fn run(
+        &self,
+        job: Job,
+        patience: Duration,
+    ) -> Result<Result<Termination, String>, Failed> {
         let cancel = Cancel::new()?;
         let start = Instant::now();
         let ran = self.sandbox.run(job, &cancel);
@@ -54,7 +58,7 @@ impl Fragile {
     }
 
     /// The next run is as usual.
-    fn works(&self, program: &Staged) -> Result<(), Failed> {
+    pub(super) fn works(&self, program: &Staged) -> Result<(), Failed> {
         let ran = self.run(program.job(&["0"]), SOON)?;
         ensure(ran == Ok(Termination::Exited(0)), || format!("the next run gives {ran:?}"))
     }
@@ -73,7 +77,7 @@ pub(super) fn killed_agents(rig: &Rig) -> Result<(), Failed> {
         return Ok(());
     }
     let program = rig.program("exit_with")?;
-    let fragile = Fragile::new(&program)?;
+    let fragile = Fragile::new(&program, 1)?;
     kill_process(fragile.agent()?, Signal::KILL)?;
     fragile.fails(program.job(&["0"]), SOON, "")?;
     fragile.works(&program)?;
@@ -122,7 +126,7 @@ pub(super) fn wedged_agent(rig: &Rig) -> Result<(), Failed> {
         return Ok(());
     }
     let program = rig.program("exit_with")?;
-    let fragile = Fragile::new(&program)?;
+    let fragile = Fragile::new(&program, 1)?;
     kill_process(fragile.agent()?, Signal::STOP)?;
     // The box that is armed already may still serve a run.
     let first = fragile.run(program.job(&["0"]), Duration::from_secs(15))?;
@@ -140,7 +144,7 @@ pub(super) fn nothing_to_be_had(rig: &Rig) -> Result<(), Failed> {
         return Ok(());
     }
     let program = rig.program("exit_with")?;
-    let fragile = Fragile::new(&program)?;
+    let fragile = Fragile::new(&program, 1)?;
     let file = InputFile {
         path: "much".into(),
         contents: Contents::Memory(Arc::from(vec![7; 1 << 20])),
@@ -151,14 +155,7 @@ pub(super) fn nothing_to_be_had(rig: &Rig) -> Result<(), Failed> {
     fragile.fails(job, SOON, "much")?;
     fragile.works(&program)?;
 
-    let before = getrlimit(Resource::Nofile);
-    let cancel = Cancel::new()?;
-    setrlimit(Resource::Nofile, Rlimit { current: Some(3), ..before })?;
-    let ran = fragile.sandbox.run(program.job(&["0"]), &cancel);
-    setrlimit(Resource::Nofile, before)?;
-    ensure(ran.is_err(), || format!("without descriptors: {ran:?}"))?;
-    fragile.works(&program)?;
-
+    few_descriptors(&fragile, &program)?;
     let folders = fragile.sandbox.cgroup_folders();
     let limit = folders.iter().map(|f| f.join("pids.max")).find(|f| f.exists());
     if let Some(limit) = limit {
@@ -182,6 +179,63 @@ pub(super) fn nothing_to_be_had(rig: &Rig) -> Result<(), Failed> {
         let ran = fragile.run(program.job(&["0"]), SOON)?;
         let right = ran == Ok(Termination::Exited(0)) || removed && ran.is_err();
         ensure(right, || format!("without {folder:?} (removed: {removed}): {ran:?}"))?;
+        fragile.works(&program)?;
+    }
+    Ok(())
+}
+
+/// From none to as many as are needed: whichever step is the first without one, it is named.
+fn few_descriptors(fragile: &Fragile, program: &Staged) -> Result<(), Failed> {
+    let before = getrlimit(Resource::Nofile);
+    let cancel = Cancel::new()?;
+    let open = fs::read_dir("/proc/self/fd")?.flatten();
+    let numbers = open.filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok());
+    let highest = numbers.max().unwrap_or_default();
+    let mut failed = 0;
+    for most in 3..highest + 40 {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(most), ..before })?;
+        let ran = fragile.sandbox.run(program.job(&["0"]), &cancel);
+        setrlimit(Resource::Nofile, before)?;
+        let ran = ran.map(|outcome| outcome.termination).map_err(|error| chain(&error));
+        let right = match &ran {
+            Ok(termination) => *termination == Termination::Exited(0),
+            Err(error) => error.contains("cannot ") && error.contains("Too many open files"),
+        };
+        ensure(right, || format!("with descriptors below {most}: {ran:?}"))?;
+        failed += u32::from(ran.is_err());
+    }
+    ensure(failed > 0, || "there were always enough".to_owned())?;
+    fragile.works(program)
+}
+
+/// What all boxes together have is used up, and a box, or a child in one, is killed far below its own
+/// limit: never the verdict that it needed too much.
+pub(super) fn memory_above_the_box(rig: &Rig) -> Result<(), Failed> {
+    if rig.engine() != Engine::Native {
+        return Ok(());
+    }
+    let program = rig.program("exit_with")?;
+    let fragile = Fragile::new(&program, 1)?;
+    let files = ["memory.limit_in_bytes", "memory.max"];
+    let folders = fragile.sandbox.cgroup_folders();
+    let limit = folders.iter().flat_map(|folder| files.map(|file| folder.join(file)));
+    let limit = limit.into_iter().find(|file| file.exists()).ok_or("no limit of memory")?;
+    // v1 counts it apart, and what is swapped out is in it.
+    let both = limit.with_file_name("memory.memsw.limit_in_bytes");
+    let before = fs::read_to_string(&limit)?;
+    for guest in ["touch", "a08_child_out_of_memory"] {
+        let guest = rig.program(guest)?;
+        let most = (48 << 20).to_string();
+        fs::write(&limit, &most)?;
+        let swaps = both.exists().then(|| fs::write(&both, &most)).transpose()?.is_some();
+        let ran = fragile.run(guest.job(&[]), Duration::from_secs(10));
+        if swaps {
+            fs::write(&both, before.trim())?;
+        }
+        fs::write(&limit, before.trim())?;
+        let ran = ran?;
+        let named = ran.as_ref().is_err_and(|e| e.contains("below its own memory limit"));
+        ensure(named, || format!("a box that others starve ends as {ran:?}"))?;
         fragile.works(&program)?;
     }
     Ok(())
