@@ -35,6 +35,7 @@ check: ## Format and lints, as CI wants them
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 bench: ## Print the figures of SPEC.md beside a bare process and other queues (EVALX_SCALE=5000: with so many nodes, 8 GB)
+	$(CARGO) build --release --locked -p evalx
 	$(CARGO) bench --locked -p sandbox --bench overhead
 	$(CARGO) bench --locked -p evalx --bench judge
 	$(CARGO) bench --locked -p queue --bench queue
