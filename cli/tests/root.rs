@@ -18,7 +18,7 @@ use scene::{Done, Scene};
 
 type Case = (&'static str, fn());
 
-const CASES: [Case; 11] = [
+const CASES: [Case; 12] = [
     ("accepted ends with 0 and a table", accepted_ends_with_0_and_a_table),
     ("a wrong answer ends with 1 and says where", a_wrong_answer_ends_with_1_and_says_where),
     ("a compile error shows the compiler's words", a_compile_error_shows_the_compilers_words),
@@ -30,6 +30,7 @@ const CASES: [Case; 11] = [
     ("verify compares and ends with 1 when one differs", verify_compares),
     ("doctor has ten probes and says which engine", doctor_has_ten_probes),
     ("calibrate measures seven programs", calibrate_measures_seven_programs),
+    ("doctor says that boxes share inodes with the machine", doctor_names_shared_files),
 ];
 
 const SUM: &str = "#include <stdio.h>\n\
@@ -182,6 +183,32 @@ fn verify_compares() {
     let rows = found[0]["submissions"].as_array().unwrap();
     let right = rows.iter().find(|r| r["path"] == "wrong_answer/right.c").unwrap();
     assert_eq!((&right["status"], &right["verdict"]), (&"differs".into(), &"AC".into()));
+}
+
+/// In a mount namespace in which there can be no overlays, since nothing empty is there to lie on.
+fn doctor_names_shared_files() {
+    const NAME: &str = "files of the machine";
+    let finding = |stdout: &[u8]| {
+        let found: serde_json::Value = serde_json::from_slice(stdout).unwrap();
+        assert!(found["engine"].is_string(), "{found}");
+        let machine = found["machine"].as_array().unwrap().iter();
+        machine.cloned().find(|finding| finding["name"] == NAME).unwrap()
+    };
+    let done = Scene::new().run(&["doctor", "-o", "json"]);
+    ended(&done, 0);
+    let usual = finding(done.stdout.as_bytes());
+    let script = "mount -t tmpfs none /run/evalx/empty && touch /run/evalx/empty/x && \
+                  exec \"$0\" doctor -o json";
+    #[expect(clippy::disallowed_methods, reason = "the binary under test is started here")]
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--mount", "--propagation", "private", "sh", "-c", script]);
+    let output = command.arg(env!("CARGO_BIN_EXE_evalx")).output().unwrap();
+    let without = finding(&output.stdout);
+    let detail = without["detail"].as_str().unwrap();
+    assert!(detail.contains("\"/run/evalx/empty\" is to be empty, and is not"), "{without}");
+    assert!(without["ok"] == false && without["cure"].is_string(), "{without}");
+    // Where overlays are possible the two differ.
+    assert!(usual["ok"] == true || usual["cure"].is_string(), "{usual}");
 }
 
 fn doctor_has_ten_probes() {

@@ -91,7 +91,8 @@ fn find(machine: &Machine, voice: Voice) -> Result<Findings, Failure> {
     let table = machine.table()?;
     let engines = [Engine::Native, Engine::Isolate];
     let engines = engines.into_iter().map(|engine| engine_here(engine, machine, &table));
-    let facts = [kernel(), control_groups()].into_iter().chain(engines).collect();
+    let facts = [kernel(), control_groups()].into_iter().chain(engines);
+    let facts = facts.chain(shared_files(machine, &table)).collect();
     let station = machine.open(&table, voice);
     let (engine, why) = match &station {
         Ok(station) => (Some(station.sandbox.engine().to_string()), station.why.clone()),
@@ -135,6 +136,31 @@ fn control_groups() -> Finding {
             Finding::bad(NAME, Failure::judge(error).line(), cure)
         }
     }
+}
+
+/// Whether each box of the native engine sees the machine's files by inodes of its own. It works
+/// without, too.
+fn shared_files(machine: &Machine, table: &Table) -> Option<Finding> {
+    const NAME: &str = "files of the machine";
+    if machine.choice() == Choice::Only(Engine::Isolate) {
+        return None;
+    }
+    let sandbox::native::Config { run_dir, .. } = sandbox::native::Config::default();
+    Some(match sandbox::native::check_views(&run_dir, &machine.parts(table).mounts) {
+        Err(sandbox::native::ViewsError::NotRoot) => return None,
+        Ok(()) => Finding::good(NAME, "shown to each box by an overlay of its own"),
+        Err(error) => {
+            let why = output::chain(&error);
+            let detail = format!(
+                "{why}; boxes see the folder itself: by locks and watches on the files in it two \
+                 programs can tell each other something, or hold up a program of the machine"
+            );
+            let cure = "a kernel with overlayfs (`modprobe overlay`), /usr and the toolchains not on \
+                        an overlay that lies on another one (a container in a container), and nothing \
+                        in /run/evalx/empty";
+            Finding::bad(NAME, detail, cure)
+        }
+    })
 }
 
 fn engine_here(engine: Engine, machine: &Machine, table: &Table) -> Finding {

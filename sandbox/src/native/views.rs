@@ -25,6 +25,9 @@ use crate::{Artefact, Mount, sys};
 /// Why boxes do not see the machine's folders by overlays of their own. They still run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Whoever may not mount cannot find out.
+    #[error("needs root")]
+    NotRoot,
     /// The folder that each overlay lies on.
     #[error("cannot make the empty folder {path:?}")]
     Make {
@@ -68,6 +71,9 @@ pub enum Error {
 /// Why not, for the first of them.
 pub fn check(run_dir: &Path, mounts: &[Mount]) -> Result<(), Error> {
     let empty = empty_folder(run_dir)?;
+    if !rustix::process::geteuid().is_root() {
+        return Err(Error::NotRoot);
+    }
     let shown = BASE.iter().map(Path::new).chain(mounts.iter().map(|mount| mount.from.as_path()));
     let points = mount_points().map_err(Error::Points)?;
     for path in shown.filter(|path| path.is_dir() && !path.is_symlink()) {
