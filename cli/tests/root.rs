@@ -191,8 +191,8 @@ fn doctor_names_shared_files() {
     let finding = |stdout: &[u8]| {
         let found: serde_json::Value = serde_json::from_slice(stdout).unwrap();
         assert!(found["engine"].is_string(), "{found}");
-        let machine = found["machine"].as_array().unwrap().iter();
-        machine.cloned().find(|finding| finding["name"] == NAME).unwrap()
+        let mut machine = found["machine"].as_array().unwrap().iter();
+        machine.find(|finding| finding["name"] == NAME).unwrap().clone()
     };
     let done = Scene::new().run(&["doctor", "-o", "json"]);
     ended(&done, 0);
