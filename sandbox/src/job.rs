@@ -41,6 +41,10 @@ pub struct Job {
     pub collect: Vec<Collect>,
     /// Whether `/proc` is there (the guest's own processes only). Virtual machines need it.
     pub proc: bool,
+    /// Whether its addresses are the same in every run: layout moves times by some per cent. It
+    /// takes a guard from whoever runs a program on input of strangers, so it is for programs that
+    /// are strangers themselves. The isolate engine leaves addresses as the machine has them.
+    pub fixed_addresses: bool,
 }
 
 impl Job {
@@ -57,6 +61,7 @@ impl Job {
             files: Vec::new(),
             collect: Vec::new(),
             proc: false,
+            fixed_addresses: false,
         }
     }
 

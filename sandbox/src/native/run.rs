@@ -24,7 +24,8 @@ pub(super) fn run<T>(
     after: impl FnOnce(&Outcome, &work::WorkFs) -> Result<T, SlotError>,
 ) -> Result<(Outcome, T, Slot<Arming>), SlotError> {
     let mut slot = slot.armed()?;
-    let Job { argv, env, limits, stdin, stdout, artefact, files, collect, proc } = job;
+    let Job { argv, env, limits, stdin, stdout, artefact, files, collect, proc, fixed_addresses } =
+        job;
     slot.begin(&limits)?;
     for file in &files {
         slot.phase.work.write(file)?;
@@ -33,6 +34,7 @@ pub(super) fn run<T>(
     let shown = slot.show(artefact.as_ref())?;
     let command = Command {
         proc,
+        fixed_addresses,
         artefact: (&shown).into(),
         stdin: streams.stdin.is_some(),
         cpu_seconds: limits.cpu.as_secs() + 2,

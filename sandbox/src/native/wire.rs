@@ -84,6 +84,7 @@ steps! {
     Session = "start a session",
     Group = "hide the control group",
     OutOfMemoryScore = "offer the guest to the OOM killer",
+    Addresses = "choose the guest's addresses",
     Identity = "take the guest's user and group",
     WorkDir = "enter /w",
     Filter = "load the system call filter",
@@ -181,6 +182,7 @@ impl BoxFolder {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Command {
     pub(super) proc: bool,
+    pub(super) fixed_addresses: bool,
     pub(super) artefact: BoxFolder,
     /// Whether a descriptor for standard input is sent; else it is closed.
     pub(super) stdin: bool,
@@ -192,16 +194,27 @@ pub(super) struct Command {
     pub(super) envc: u64,
 }
 
-const COMMAND: usize = 9 * 8;
+const COMMAND: usize = 10 * 8;
 
 impl Command {
     /// The whole message.
     pub(super) fn encode(&self, argv: &[String], env: &[(String, String)]) -> Vec<u8> {
-        let Self { proc, artefact, stdin, cpu_seconds, stack, file_size, open_files, argc, envc } =
-            *self;
+        let Self {
+            proc,
+            fixed_addresses,
+            artefact,
+            stdin,
+            cpu_seconds,
+            stack,
+            file_size,
+            open_files,
+            argc,
+            envc,
+        } = *self;
         let mut out = Vec::with_capacity(4096);
         let numbers = [
             u64::from(proc),
+            u64::from(fixed_addresses),
             artefact as u64,
             u64::from(stdin),
             cpu_seconds,
@@ -233,14 +246,15 @@ impl Command {
         let flag = |i| n(i).filter(|n| *n <= 1).map(|n| n == 1);
         Some(Self {
             proc: flag(0)?,
-            artefact: *BoxFolder::ALL.get(usize::try_from(n(1)?).ok()?)?,
-            stdin: flag(2)?,
-            cpu_seconds: n(3)?,
-            stack: n(4)?,
-            file_size: n(5)?,
-            open_files: n(6)?,
-            argc: n(7)?,
-            envc: n(8)?,
+            fixed_addresses: flag(1)?,
+            artefact: *BoxFolder::ALL.get(usize::try_from(n(2)?).ok()?)?,
+            stdin: flag(3)?,
+            cpu_seconds: n(4)?,
+            stack: n(5)?,
+            file_size: n(6)?,
+            open_files: n(7)?,
+            argc: n(8)?,
+            envc: n(9)?,
         })
     }
 

@@ -232,6 +232,13 @@ pub(crate) fn run_at_once() -> Result<(), Errno> {
     })
 }
 
+/// What this process executes from now on has the same addresses each time (personality(2)).
+pub(crate) fn fix_addresses() -> Result<(), Errno> {
+    // SAFETY: the call is about programs to come; it reads and writes nothing of this one.
+    let r = unsafe { syscall!(Sysno::personality, libc::ADDR_NO_RANDOMIZE) };
+    r.map(|_| ()).map_err(errno)
+}
+
 /// Asks for the CPU time of a thread, of any process. What it is, is of no interest: see the caller.
 pub(crate) fn ask_clock(tid: i32) {
     // MAKE_THREAD_CPUCLOCK(tid, CPUCLOCK_SCHED) of include/linux/posix-timers_types.h.

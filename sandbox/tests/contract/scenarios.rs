@@ -70,6 +70,7 @@ pub(crate) static ALL: &[Scenario] = &[
         .with(&["a06_idle_pause"]),
     scenario("a83_memory_above_the_box", "69, 83", faults::memory_above_the_box)
         .with(&["a08_child_out_of_memory"]),
+    scenario("p_addresses", "plain", control::addresses),
     scenario("p_box_follows_the_job", "plain", boxes::box_follows_the_job),
     scenario("p_boxes_at_once", "plain", boxes::boxes_at_once),
     scenario("p_cancel_in_a_run", "plain", control::cancel_in_a_run),

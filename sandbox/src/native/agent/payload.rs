@@ -88,6 +88,9 @@ fn become_guest(stage: &mut Stage) -> Result<(), Failure> {
     mounts(&command, artefact)?;
     streams([stdin, stdout, stderr]).map_err(at(Step::Streams))?;
     limits(&command).map_err(at(Step::ResourceLimits))?;
+    if command.fixed_addresses {
+        sys::process::fix_addresses().map_err(at(Step::Addresses))?;
+    }
     identity(*uid).map_err(at(Step::Identity))?;
     // Not before: it is the guest's, and root without its capabilities may not enter.
     chdir("/w").map_err(at(Step::WorkDir))?;

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
-use sandbox::{Bytes, Cancel, Collect, Error, Job, Limits, Termination};
+use sandbox::{Bytes, Cancel, Collect, Engine, Error, Job, Limits, Termination};
 
 use super::ensure;
 use crate::invariants::{alive, within};
@@ -46,6 +46,24 @@ pub(super) fn cancel_before_a_run(rig: &Rig) -> Result<(), Failed> {
     let ran = rig.run_until(&program.mark, program.job(&[]), &cancel)?;
     ensure(ran.outcome.termination == Termination::Cancelled, || format!("{:?}", ran.outcome))?;
     ensure(ran.took <= at_most(PROMPT), || format!("took {:?}", ran.took))
+}
+
+/// The same addresses in every run where that is asked for (native), else others each time, on a
+/// machine that makes them so.
+pub(super) fn addresses(rig: &Rig) -> Result<(), Failed> {
+    let program = rig.program("addresses")?;
+    let said = |fixed_addresses| {
+        let job = Job { fixed_addresses, ..program.job(&[]) };
+        let outcome = rig.run(&program.mark, job)?.outcome;
+        ensure(outcome.termination == Termination::Exited(0), || format!("{outcome:?}"))?;
+        Ok::<_, Failed>(String::from_utf8_lossy(&outcome.stdout.bytes).into_owned())
+    };
+    let (fixed, again) = (said(true)?, said(true)?);
+    let differ = || format!("{fixed}differs from\n{again}");
+    ensure(fixed == again || rig.engine() == Engine::Isolate, differ)?;
+    let (free, other) = (said(false)?, said(false)?);
+    let random = fs::read_to_string("/proc/sys/kernel/randomize_va_space")?.trim() == "2";
+    ensure(!random || free != other, || format!("both times\n{free}"))
 }
 
 /// What cannot be run is our caller's error, and the engine works on.
