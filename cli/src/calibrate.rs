@@ -47,7 +47,7 @@ const CACHES: &str = "fewer slots (cpuPerSlot: 2): they share the last cache and
 const KERNEL: &str =
     "a kernel from 6.3 on, and fewer slots: they wait for each other in the kernel";
 
-/// Each takes 50 to 150 ms: long enough for the clock, short enough for thirty of them.
+/// Each takes 50 to 200 ms: long enough for the clock, short enough for thirty of them.
 pub(crate) const PROGRAMS: [Program; 7] = [
     Program {
         name: "alu",
@@ -59,7 +59,7 @@ pub(crate) const PROGRAMS: [Program; 7] = [
     },
     Program {
         name: "matmul",
-        what: "the core's caches",
+        what: "own caches",
         source: include_str!("../calibrate/matmul.c"),
         args: &[],
         most: Some(1.05),
@@ -67,23 +67,23 @@ pub(crate) const PROGRAMS: [Program; 7] = [
     },
     Program {
         name: "llc",
-        what: "4 MiB in the last cache",
+        what: "last cache",
         source: include_str!("../calibrate/walk.c"),
-        args: &["4096", "3000000"],
+        args: &["4096", "1500000"],
         most: Some(1.5),
         cure: CACHES,
     },
     Program {
         name: "dram",
-        what: "64 MiB of memory",
+        what: "memory",
         source: include_str!("../calibrate/walk.c"),
-        args: &["65536", "700000"],
+        args: &["65536", "300000"],
         most: Some(1.3),
         cure: CACHES,
     },
     Program {
         name: "stream",
-        what: "bandwidth to memory",
+        what: "bandwidth",
         source: include_str!("../calibrate/stream.c"),
         args: &[],
         most: Some(1.3),
@@ -91,7 +91,7 @@ pub(crate) const PROGRAMS: [Program; 7] = [
     },
     Program {
         name: "syscalls",
-        what: "system calls",
+        what: "the kernel",
         source: include_str!("../calibrate/syscalls.c"),
         args: &[],
         most: None,
@@ -99,7 +99,7 @@ pub(crate) const PROGRAMS: [Program; 7] = [
     },
     Program {
         name: "faults",
-        what: "page faults",
+        what: "page tables",
         source: include_str!("../calibrate/faults.c"),
         args: &[],
         most: None,

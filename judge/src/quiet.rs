@@ -155,7 +155,8 @@ mod tests {
                 said.send(slots.busy()).unwrap();
                 drop(alone);
             });
-            while slots.waiting() == 0 {
+            let deadline = Instant::now() + PATIENCE;
+            while slots.waiting() == 0 && Instant::now() < deadline {
                 thread::yield_now();
             }
             let behind = s.spawn(|| drop(slots.acquire(n(1), &never).unwrap().unwrap()));

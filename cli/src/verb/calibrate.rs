@@ -86,6 +86,7 @@ fn show(calibration: &Calibration, voice: Voice) -> String {
     if !voice.quiet() {
         let mut table = empty(&[
             "", "program", "alone", "spread", "busy", "p95", "at most", "0.9", "1.0", "1.1",
+            "bound by",
         ]);
         for row in &figures.programs {
             table.add_row(cells(row));
@@ -125,7 +126,7 @@ fn cells(row: &Row) -> Vec<Cell> {
     let percent = |share: f64| Cell::new(format!("{:.0} %", share * 100.0));
     vec![
         sign.add_attribute(Attribute::Bold),
-        Cell::new(format!("{name} ({what})")),
+        Cell::new(name),
         Cell::new(time(*alone_ms)),
         percent(*alone_spread),
         Cell::new(format!("{ratio:.2}")),
@@ -134,5 +135,6 @@ fn cells(row: &Row) -> Vec<Cell> {
         percent(below),
         percent(at),
         percent(above),
+        Cell::new(what).add_attribute(Attribute::Dim),
     ]
 }
