@@ -535,7 +535,7 @@ mod tests {
         fn any_command_survives_the_wire(
             argv in prop::collection::vec(text(), 0..6),
             env in prop::collection::vec((text(), text()), 0..6),
-            flags in any::<[bool; 2]>(),
+            flags in any::<[bool; 3]>(),
             folder in 0..3_usize,
             limits in any::<[u64; 4]>(),
         ) {
@@ -543,6 +543,7 @@ mod tests {
                 proc: flags[0],
                 artefact: BoxFolder::ALL[folder],
                 stdin: flags[1],
+                fixed_addresses: flags[2],
                 cpu_seconds: limits[0],
                 stack: limits[1],
                 file_size: limits[2],
