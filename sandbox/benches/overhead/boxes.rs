@@ -11,16 +11,18 @@ use crate::table::{Limit, Table};
 const ROUNDS: usize = 20;
 const RUNS: usize = 25;
 
-/// Long enough for the next box to be armed: what a caller sees who does not saturate.
+/// Long enough for the next box to be armed: what a caller sees who does not saturate. The bare process
+/// that an armed box is compared with comes after the same pause: a CPU that was idle has to wake up and
+/// finds its caches cold, whoever then runs on it.
 const ARMED: Duration = Duration::from_millis(4);
 
 /// The program that does nothing, and the one that writes.
 pub(crate) fn measure(lab: &Lab, table: &mut Table) {
     let program = Program::nothing("static C", &["-static"]);
-    let [bare, armed, _] = alone(lab, table, &program, ROUNDS, RUNS);
-    let ratio = armed.at(50) / bare.at(50);
+    let Alone { rested, armed, .. } = alone(lab, table, &program, ROUNDS, RUNS);
+    let ratio = armed.at(50) / rested.at(50);
     table.row(
-        "armed box, submit to result, over bare, static, p50",
+        "armed box, submit to result, over bare, each after a pause, static, p50",
         ratio,
         "times",
         Limit::AtMost(1.25),
@@ -71,8 +73,8 @@ fn overhead(
     let what = format!("{name}: what an armed box adds to bare, p50");
     match program {
         Ok(program) => {
-            let [bare, armed, cycle] = alone(lab, table, &program, rounds, runs);
-            table.row(&what, armed.at(50) - bare.at(50), "ms", Limit::AtMost(most));
+            let Alone { bare, rested, armed, cycle } = alone(lab, table, &program, rounds, runs);
+            table.row(&what, armed.at(50) - rested.at(50), "ms", Limit::AtMost(most));
             let what = format!("{name}: what the whole cycle adds");
             table.figure(&what, cycle.at(50) - bare.at(50), "ms");
         }
@@ -80,23 +82,31 @@ fn overhead(
     }
 }
 
-/// One after the other: bare, armed, whole cycle.
-fn alone(
-    lab: &Lab,
-    table: &mut Table,
-    program: &Program,
-    rounds: usize,
-    runs: usize,
-) -> [Samples; 3] {
+/// Runs one after the other.
+#[derive(Default)]
+struct Alone {
+    bare: Samples,
+    /// Bare, after a pause.
+    rested: Samples,
+    /// In a box that was armed in a pause as long.
+    armed: Samples,
+    /// In a box, without a pause.
+    cycle: Samples,
+}
+
+fn alone(lab: &Lab, table: &mut Table, program: &Program, rounds: usize, runs: usize) -> Alone {
     let boxed = || drop(program.boxed(&lab.sandbox, &lab.cancel));
+    let unboxed = || program.bare(None);
     // What is read for the first time is not what is measured.
-    program.bare(None);
+    unboxed();
     boxed();
-    let mut samples = [(); 3].map(|()| Samples::default());
-    let [bare, armed, cycle] = &mut samples;
+    let mut samples = Alone::default();
+    let Alone { bare, rested, armed, cycle } = &mut samples;
     for _ in 0..rounds {
-        (0..runs).for_each(|_| bare.take(|| program.bare(None)));
+        (0..runs).for_each(|_| bare.take(unboxed));
         for _ in 0..runs {
+            thread::sleep(ARMED);
+            rested.take(unboxed);
             thread::sleep(ARMED);
             armed.take(boxed);
         }
@@ -104,7 +114,8 @@ fn alone(
     }
     let name = program.name;
     table.spread(format!("{name}, one at a time: bare posix_spawn and wait"), bare);
-    table.spread(format!("{name}, one at a time: native, box armed"), armed);
+    table.spread(format!("{name}, one at a time: the same after a pause"), rested);
+    table.spread(format!("{name}, one at a time: native, box armed, after a pause"), armed);
     table.spread(format!("{name}, one at a time: native, whole cycle"), cycle);
     samples
 }

@@ -33,8 +33,8 @@ fn beside_isolate(lab: &Lab, table: &mut Table, program: &Program) {
     };
     let (mut ours, mut theirs) = (Samples::default(), Samples::default());
     for _ in 0..ROUNDS {
-        (0..RUNS).for_each(|_| ours.take(|| drop(program.boxed(&lab.sandbox, &lab.cancel))));
-        (0..RUNS).for_each(|_| theirs.take(|| isolate.run()));
+        ours.turn(RUNS, || drop(program.boxed(&lab.sandbox, &lab.cancel)));
+        theirs.turn(RUNS, || isolate.run());
     }
     table.spread("static C, beside isolate: native, whole cycle", &ours);
     table.spread(format!("static C: {}", isolate.version), &theirs);
@@ -60,10 +60,10 @@ fn beside_go_judge(lab: &Lab, table: &mut Table, program: &Program) {
     }
     let [mut a, mut b, mut c] = [(); 3].map(|()| Samples::default());
     for _ in 0..ROUNDS {
-        (0..RUNS).for_each(|_| a.take(|| drop(program.boxed(&lab.sandbox, &lab.cancel))));
-        (0..RUNS).for_each(|_| b.take(|| server.run(&mut theirs)));
+        a.turn(RUNS, || drop(program.boxed(&lab.sandbox, &lab.cancel)));
+        b.turn(RUNS, || server.run(&mut theirs));
         if let Some(evalx) = &mut evalx {
-            (0..RUNS).for_each(|_| c.take(|| service::judge(evalx, &one)));
+            c.turn(RUNS, || service::judge(evalx, &one));
         }
     }
     table.spread("static C, beside go-judge: native, whole cycle", &a);

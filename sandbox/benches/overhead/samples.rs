@@ -5,6 +5,12 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// Before each turn.
+const SETTLE: Duration = Duration::from_millis(50);
+
+/// Runs of a turn that are not counted.
+const WARM: usize = 3;
+
 /// Times of single runs.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Samples(Vec<Duration>);
@@ -14,6 +20,14 @@ impl Samples {
         let start = Instant::now();
         run();
         self.push(start.elapsed());
+    }
+
+    /// A turn of somebody's, behind that of somebody else: what the other leaves to the kernel (the
+    /// ends of its control groups, mounts and namespaces) is not to be part of these runs.
+    pub(crate) fn turn(&mut self, runs: usize, mut run: impl FnMut()) {
+        thread::sleep(SETTLE);
+        (0..WARM).for_each(|_| run());
+        (0..runs).for_each(|_| self.take(&mut run));
     }
 
     pub(crate) fn push(&mut self, time: Duration) {
