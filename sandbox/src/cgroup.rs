@@ -10,29 +10,23 @@
 
 mod discover;
 mod file;
+mod folder;
 mod v1;
 mod v2;
 
 use std::fmt;
 use std::fs;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
-
-use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
-use rustix::io::Errno;
+use std::time::Duration;
 
 use crate::Bytes;
 pub use discover::{Discovery, discover};
+use folder::TURN;
 
 /// The longest time between two ticks of a kernel (`CONFIG_HZ` of 100).
 const TICK: Duration = Duration::from_millis(10);
-
-/// How long another evalX may take to come or go; it takes milliseconds, or a second when what it
-/// leaves does not die at once.
-const TURN: Duration = Duration::from_secs(5);
 
 /// Which generation of control groups a host offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -367,139 +361,4 @@ impl Group {
 fn usable_cpus(processes: u32) -> u32 {
     let cpus = rustix::thread::sched_getaffinity(None).map_or(1, |set| set.count());
     cpus.min(processes).max(1)
-}
-
-/// Name of the folder of this process: unique in time and space, so that a new process with an
-/// old pid never takes a dead one's folder for its own.
-fn owner_name() -> Result<String, Error> {
-    let path = Path::new("/proc/self/stat");
-    let stat =
-        fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    // Field 22 is the start time; field 2 (the command) may hold spaces but ends at the last ')'
-    // (proc_pid_stat(5)).
-    let start = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(19));
-    // One process may hold several trees: an engine each.
-    static TREES: AtomicU32 = AtomicU32::new(0);
-    let tree = TREES.fetch_add(1, Ordering::Relaxed);
-    Ok(format!("evalx-{}-{}-{tree}", std::process::id(), start.unwrap_or("0")))
-}
-
-/// Makes `dir` and locks it as its owner.
-fn make_owned(dir: &Path) -> Result<OwnedFd, Error> {
-    make(dir)?;
-    let fd = open_dir(dir)?;
-    flock(&fd, FlockOperation::NonBlockingLockExclusive).map_err(|e| Error::Step {
-        step: "lock",
-        path: dir.to_owned(),
-        source: e.into(),
-    })?;
-    Ok(fd)
-}
-
-/// For as long as what it returns is held, no other evalX comes to `base` or leaves it: it would
-/// take a folder that is not locked yet for a dead owner's, or switch off for all what one has just
-/// switched on.
-fn take_turn(base: &Path) -> Result<OwnedFd, Error> {
-    let fd = open_dir(base)?;
-    let deadline = Instant::now() + TURN;
-    loop {
-        match flock(&fd, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(fd),
-            Err(Errno::WOULDBLOCK) if Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            Err(Errno::WOULDBLOCK) => return Err(Error::Busy { path: base.to_owned() }),
-            Err(e) => {
-                return Err(Error::Step { step: "lock", path: base.to_owned(), source: e.into() });
-            }
-        }
-    }
-}
-
-fn make(dir: &Path) -> Result<(), Error> {
-    match fs::create_dir(dir) {
-        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
-            Err(Error::Step { step: "make", path: dir.to_owned(), source: e })
-        }
-        _ => Ok(()),
-    }
-}
-
-fn open_dir(dir: &Path) -> Result<OwnedFd, Error> {
-    open(dir, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-        .map_err(|e| Error::Step { step: "open", path: dir.to_owned(), source: e.into() })
-}
-
-/// Removes the folders below `base` whose owners are dead, with what still runs in them.
-fn sweep(base: &Path) -> Result<(), Error> {
-    let entries =
-        fs::read_dir(base).map_err(|source| Error::Read { path: base.to_owned(), source })?;
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let owned = name.to_str().is_some_and(|n| n.starts_with("evalx-") && n != v2::SUPERVISOR);
-        let Ok(fd) = open_dir(&entry.path()) else { continue };
-        if owned && flock(&fd, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            match remove_tree(&entry.path()) {
-                // Whoever is stuck in the kernel holds up nobody else; the next start looks again.
-                Err(Error::Stuck { .. }) => {}
-                other => other?,
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Whether another owner lives below `base`.
-fn others(base: &Path) -> bool {
-    fs::read_dir(base).is_ok_and(|mut entries| {
-        entries.any(|e| {
-            e.is_ok_and(|e| {
-                e.file_name()
-                    .to_str()
-                    .is_some_and(|n| n.starts_with("evalx-") && n != v2::SUPERVISOR)
-            })
-        })
-    })
-}
-
-/// Kills what lives in a group and its children and removes the folders, within a second.
-fn remove_tree(dir: &Path) -> Result<(), Error> {
-    remove_by(dir, Instant::now() + Duration::from_secs(1))
-}
-
-fn remove_by(dir: &Path, deadline: Instant) -> Result<(), Error> {
-    for child in fs::read_dir(dir).into_iter().flatten().flatten() {
-        if child.file_type().is_ok_and(|t| t.is_dir()) {
-            remove_by(&child.path(), deadline)?;
-        }
-    }
-    loop {
-        match fs::remove_dir(dir) {
-            Err(e) if e.raw_os_error() == Some(libc::EBUSY) => {}
-            Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                return Err(Error::Step { step: "remove", path: dir.to_owned(), source: e });
-            }
-            _ => return Ok(()),
-        }
-        if Instant::now() > deadline {
-            return Err(Error::Stuck { path: dir.to_owned() });
-        }
-        kill_members(dir);
-        // A killed process leaves its group when it is reaped, and rmdir right after cgroup.kill
-        // gives EBUSY; nothing can be polled for on both generations.
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-fn kill_members(dir: &Path) {
-    if fs::write(dir.join("cgroup.kill"), "1").is_ok() {
-        return;
-    }
-    let procs = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
-    for pid in
-        procs.lines().filter_map(|l| l.parse().ok()).filter_map(rustix::process::Pid::from_raw)
-    {
-        // Gone already is as good as killed.
-        let _gone = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-    }
 }

@@ -8,6 +8,7 @@
 pub mod agent;
 mod check;
 pub(crate) mod filter;
+mod process;
 mod run;
 mod slot;
 mod termination;

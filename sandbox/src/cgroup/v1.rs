@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
+use super::Error;
 use super::file::File;
-use super::{Error, make, make_owned, owner_name, remove_by, remove_tree, sweep, take_turn};
+use super::folder::{make, make_owned, owner_name, remove_by, remove_tree, sweep, take_turn};
 use crate::Bytes;
 
 /// What may stay charged to a group between two runs: what each CPU holds in advance

@@ -10,8 +10,11 @@ use std::time::{Duration, Instant};
 use rustix::fs::{OFlags, StatVfsMountFlags, statvfs};
 use rustix::mount::{MountFlags, mount_remount};
 
+use super::Error;
 use super::file::File;
-use super::{Error, make, make_owned, open_dir, others, owner_name, remove_tree, sweep, take_turn};
+use super::folder::{
+    make, make_owned, open_dir, others, owner_name, remove_tree, sweep, take_turn,
+};
 use crate::Bytes;
 
 /// The leaf that the processes found in the base move to.

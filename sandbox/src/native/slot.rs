@@ -7,19 +7,20 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, MemfdFlags, Mode, OFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
-use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Signal, pidfd_send_signal};
 use rustix::time::Timespec;
 
 use super::agent::ARGV0;
 use super::filter::Filters;
+use super::process::{Agent, Stuck};
 use super::uids::{self, Uids};
 use super::views::Views;
 use super::wire::{self, Arm, BoxFolder, Failure, MESSAGE_MAX, Reply, Setup};
@@ -31,9 +32,6 @@ use crate::{Artefact, Mount, sys};
 /// How long a step of an agent may take before the slot is given up. Steps take milliseconds;
 /// seconds pass only on a machine that is out of memory or stopped.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long an agent may take to end: by itself, and again once it is killed.
-const ENDING: Duration = Duration::from_secs(2);
 
 /// A step of the worker's own that the kernel refused.
 #[derive(Debug, thiserror::Error)]
@@ -405,83 +403,6 @@ impl Slot<Armed> {
         // A file system that is not kept goes first: its pages are charged to the group (v1).
         let keep = Some(work).filter(WorkFs::is_untouched);
         Slot { base, phase: () }.request(keep, true)
-    }
-}
-
-/// The agent's process.
-#[derive(Debug)]
-struct Agent {
-    control: OwnedFd,
-    /// Taken when this is dropped.
-    child: Option<Child>,
-    stuck: Arc<Stuck>,
-}
-
-impl Agent {
-    /// The closed socket tells the agent to end its box and itself. Does not wait for it.
-    fn dismiss(&self) {
-        // Shutdown and not close: the field is dropped later.
-        let _told = rustix::net::shutdown(&self.control, rustix::net::Shutdown::Both);
-    }
-}
-
-impl Drop for Agent {
-    /// An agent that does not end when dismissed is killed, and then its box's init dies of
-    /// `PR_SET_PDEATHSIG`. One that does not even die then is left to itself.
-    fn drop(&mut self) {
-        self.dismiss();
-        let Some(mut child) = self.child.take() else { return };
-        if ends(&mut child) {
-            return;
-        }
-        let _gone = child.kill();
-        if !ends(&mut child) {
-            self.stuck.add(child);
-        }
-    }
-}
-
-/// Whether a process ends in time; then it is reaped.
-fn ends(child: &mut Child) -> bool {
-    let pidfd = pidfd_open(rustix::process::Pid::from_child(child), PidfdFlags::empty());
-    let deadline = Instant::now() + ENDING;
-    loop {
-        if !matches!(child.try_wait(), Ok(None)) {
-            return true;
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
-        match &pidfd {
-            _ if left.is_zero() => return false,
-            Ok(pidfd) => _ = readable(pidfd.as_fd(), left),
-            // There may be no descriptors left.
-            Err(_) => std::thread::sleep(Duration::from_millis(1)),
-        }
-    }
-}
-
-/// Agents that were killed and did not die: the kernel keeps them in a call. They are reaped when
-/// they are dead.
-#[derive(Debug, Default)]
-struct Stuck(Mutex<Vec<Child>>);
-
-impl Stuck {
-    fn lock(&self) -> MutexGuard<'_, Vec<Child>> {
-        // Nothing panics while it is held.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn add(&self, child: Child) {
-        self.lock().push(child);
-    }
-
-    fn reap(&self) {
-        self.lock().retain_mut(|child| matches!(child.try_wait(), Ok(None)));
-    }
-}
-
-impl Drop for Stuck {
-    fn drop(&mut self) {
-        self.reap();
     }
 }
 
