@@ -75,7 +75,7 @@ pub(super) struct Group {
     made: u32,
     files: Files,
     /// The agent may still be in it.
-    former: Option<Box<Files>>,
+    former: Option<Folders>,
     /// What our own processes hold, as first seen in these files.
     idle: Option<u64>,
     start: Start,
@@ -83,8 +83,7 @@ pub(super) struct Group {
 
 #[derive(Debug)]
 struct Files {
-    /// In the order memory, pids, cpuacct.
-    dirs: [PathBuf; 3],
+    dirs: Folders,
     memory_limit: File,
     /// Absent where swap is not accounted for.
     memory_and_swap_limit: Option<File>,
@@ -114,7 +113,7 @@ impl Group {
     }
 
     pub(super) fn tasks_files(&self) -> Vec<PathBuf> {
-        self.files.dirs.iter().map(|d| d.join("tasks")).collect()
+        self.files.dirs.0.iter().map(|d| d.join("tasks")).collect()
     }
 
     /// Whether the group was made anew, which whoever lives in it has to move to before `begin`.
@@ -139,7 +138,7 @@ impl Group {
             path.push(format!(".{number}"));
             PathBuf::from(path)
         });
-        self.former = Some(Box::new(std::mem::replace(&mut self.files, Files::make(dirs)?)));
+        self.former = Some(std::mem::replace(&mut self.files, Files::make(dirs)?).dirs);
         self.idle = None;
         Ok(true)
     }
@@ -186,7 +185,7 @@ impl Group {
     }
 
     pub(super) fn threads_file(&self) -> PathBuf {
-        let [_, _, cpuacct] = &self.files.dirs;
+        let [_, _, cpuacct] = &self.files.dirs.0;
         cpuacct.join("tasks")
     }
 
@@ -203,7 +202,7 @@ impl Group {
             return Ok(false);
         }
         if self.files.memory_peak.number()? + RESIDUE < self.start.limit {
-            return Err(Error::Starved { path: self.files.dirs[0].clone() });
+            return Err(Error::Starved { path: self.files.dirs.0[0].clone() });
         }
         Ok(true)
     }
@@ -229,15 +228,19 @@ impl Files {
             pids_max: File::open(pids, "pids.max", w)?,
             pids_current: File::open(pids, "pids.current", r)?,
             cpu: File::open(cpuacct, "cpuacct.usage", r)?,
-            dirs,
+            dirs: Folders(dirs),
         })
     }
 }
 
-impl Drop for Files {
+/// In the order memory, pids, cpuacct. Removed on drop.
+#[derive(Debug)]
+struct Folders([PathBuf; 3]);
+
+impl Drop for Folders {
     fn drop(&mut self) {
         let deadline = Instant::now() + Duration::from_secs(1);
-        for dir in &self.dirs {
+        for dir in &self.0 {
             // What cannot be removed now is removed with the tree.
             let _later = remove_by(dir, deadline);
         }
