@@ -81,8 +81,9 @@ pub(crate) static ALL: &[Scenario] = &[
     scenario("p_ids_of_many_boxes", "plain", boxes::ids_of_many_boxes),
     scenario("p_large_stdin", "plain", streams::large_stdin),
     scenario("p_pipes_both_ways", "plain", streams::pipes_both_ways),
-    scenario("p_refused_jobs", "plain", control::refused_jobs),
     scenario("p_waits_for_a_cpu", "plain", pressure::waits_for_a_cpu).with(&["p_cpu_limit"]),
+    // Behind those that need all slots: one that is refused in its box takes the slot with it.
+    scenario("p_refused_jobs", "plain", control::refused_jobs),
 ];
 
 const fn scenario(
