@@ -11,6 +11,7 @@ pub(crate) mod filter;
 mod process;
 mod run;
 mod slot;
+mod socket;
 mod termination;
 mod uids;
 mod views;

@@ -27,7 +27,8 @@ use rustix::thread::UnshareFlags;
 
 pub(super) use root::BASE;
 
-use super::wire::{self, Arm, Failure, MESSAGE_MAX, Reply, Setup, Step};
+use super::socket;
+use super::wire::{Arm, Failure, MESSAGE_MAX, Reply, Setup, Step};
 use crate::sys;
 use crate::sys::process::{Inherited, Stack, Tenant, default_signals, exit, start, wait_any};
 
@@ -150,7 +151,7 @@ struct Stage {
 impl Slot {
     fn set_up(worker: BorrowedFd<'_>) -> Result<Self, Failure> {
         let mut buffer = vec![0; MESSAGE_MAX];
-        let (length, _) = wire::receive(worker, &mut buffer).map_err(at(Step::Receive))?;
+        let (length, _) = socket::receive(worker, &mut buffer).map_err(at(Step::Receive))?;
         let Setup { uid, join, mounts, filters, empty } = serde_json::from_slice(&buffer[..length])
             .map_err(|_| Failure { step: Step::Understand, errno: Errno::INVAL })?;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;

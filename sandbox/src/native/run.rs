@@ -8,9 +8,10 @@ use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::slot::{Armed, Arming, Shown, Slot, SlotError, StepError, step};
+use super::socket;
 use super::termination::{self, Seen};
 use super::watch::{Outputs, Watched, watch};
-use super::wire::{self, Command, Done, Ending, Failure, Step};
+use super::wire::{Command, Done, Ending, Failure, Step};
 use super::work;
 use crate::collect;
 use crate::pressure;
@@ -90,7 +91,8 @@ impl Streams {
             fds.push(artefact.as_fd());
         }
         fds.extend(stdin.as_ref().map(AsFd::as_fd));
-        wire::send(slot.phase.request.as_fd(), message, &fds).map_err(step("send the command"))?;
+        socket::send(slot.phase.request.as_fd(), message, &fds)
+            .map_err(step("send the command"))?;
         // A caller's pipe ends for whoever reads it when the guest has ended it.
         let captured = outputs.stdout.is_some();
         outputs.guests = [captured.then_some(stdout), Some(stderr)];

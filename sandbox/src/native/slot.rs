@@ -21,9 +21,10 @@ use rustix::time::Timespec;
 use super::agent::ARGV0;
 use super::filter::Filters;
 use super::process::{Agent, Stuck};
+use super::socket;
 use super::uids::{self, Uids};
 use super::views::Views;
-use super::wire::{self, Arm, BoxFolder, Failure, MESSAGE_MAX, Reply, Setup};
+use super::wire::{Arm, BoxFolder, Failure, MESSAGE_MAX, Reply, Setup};
 use super::work::WorkFs;
 use crate::cgroup::{self, Entry, Group, Tree};
 use crate::collect;
@@ -211,7 +212,8 @@ impl Agents {
         };
         let message = serde_json::to_vec(&setup)
             .map_err(|e| StepError { step: "write the slot's set-up", source: e.into() })?;
-        wire::send(base.agent.control.as_fd(), &message, &[]).map_err(step("set up the agent"))?;
+        socket::send(base.agent.control.as_fd(), &message, &[])
+            .map_err(step("set up the agent"))?;
         Slot { base: Base { residents, ..base }, phase: () }.request(None, false)
     }
 

@@ -9,8 +9,9 @@ use rustix::io::Errno;
 use rustix::time::Timespec;
 
 use super::slot::{Armed, Slot, SlotError, StepError, step};
+use super::socket;
 use super::termination::Cause;
-use super::wire::{self, Done};
+use super::wire::Done;
 use crate::cgroup::Group;
 use crate::{Bytes, Cancel, Captured, Limits};
 
@@ -161,7 +162,7 @@ impl Watch<'_> {
             return;
         }
         let mut message = [0; 64];
-        let heard = wire::receive(request, &mut message);
+        let heard = socket::receive(request, &mut message);
         self.done = heard.ok().and_then(|(length, _)| Done::decode(&message[..length]));
     }
 

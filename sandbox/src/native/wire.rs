@@ -1,27 +1,18 @@
-//! What worker, slot agent and box say to each other: small messages over
-//! `SOCK_SEQPACKET` socket pairs, descriptors beside them. All ends are the same binary, so
-//! numbers travel in native order.
+//! What worker, slot agent and box say to each other, each in one message (`socket.rs`). All ends are
+//! the same binary, so numbers travel in native order.
 
 use std::ffi::c_char;
-use std::io::IoSlice;
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
-};
 use serde::{Deserialize, Serialize};
 
 use super::filter::Filters;
+use super::socket::{receive, send};
 use crate::Mount;
 
 /// The longest message; [`crate::Job::check`] keeps commands below it.
 pub(super) const MESSAGE_MAX: usize = 128 << 10;
-
-/// The most descriptors beside a message.
-const FDS_MAX: usize = 4;
 
 /// Worker to agent, once.
 #[derive(Debug, Serialize, Deserialize)]
@@ -392,49 +383,6 @@ impl Reply {
     }
 }
 
-/// Sends one message whole, with descriptors.
-pub(super) fn send(
-    socket: BorrowedFd<'_>,
-    message: &[u8],
-    fds: &[BorrowedFd<'_>],
-) -> Result<(), Errno> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FDS_MAX))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
-        return Err(Errno::TOOBIG);
-    }
-    rustix::io::retry_on_intr(|| {
-        sendmsg(socket, &[IoSlice::new(message)], &mut control, SendFlags::NOSIGNAL)
-    })
-    .map(|_| ())
-}
-
-/// Receives one message; length 0 means that the other end is gone. What was sent beside it and finds
-/// no descriptor free is lost (`MSG_CTRUNC`, recvmsg(2)), and the message with it.
-pub(super) fn receive(
-    socket: BorrowedFd<'_>,
-    buffer: &mut [u8],
-) -> Result<(usize, [Option<OwnedFd>; FDS_MAX]), Errno> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FDS_MAX))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let mut parts = [std::io::IoSliceMut::new(buffer)];
-    let message = rustix::io::retry_on_intr(|| {
-        recvmsg(socket, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC)
-    })?;
-    let mut fds = [const { None }; FDS_MAX];
-    let received = control.drain().filter_map(|m| match m {
-        RecvAncillaryMessage::ScmRights(fds) => Some(fds),
-        _ => None,
-    });
-    for (slot, fd) in fds.iter_mut().zip(received.flatten()) {
-        *slot = Some(fd);
-    }
-    if message.flags.contains(ReturnFlags::CTRUNC) {
-        return Err(Errno::MFILE);
-    }
-    Ok((message.bytes, fds))
-}
-
 #[cfg(test)]
 mod tests {
     use std::ffi::CStr;
@@ -442,6 +390,7 @@ mod tests {
     use proptest::prelude::*;
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
+    use super::super::socket::FDS_MAX;
     use super::*;
 
     #[test]

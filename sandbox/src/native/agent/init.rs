@@ -9,7 +9,8 @@ use std::os::fd::AsFd;
 use rustix::process::{Pid, Signal, set_parent_process_death_signal};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::super::wire::{self, Done, Ending, Failure, Step};
+use super::super::socket;
+use super::super::wire::{Done, Ending, Failure, Step};
 use super::payload::{self, Start};
 use super::{Stage, at};
 use crate::sys::process::{Inherited, Stack, exit, run_at_once, start_until_exec, wait_any};
@@ -32,7 +33,7 @@ pub(super) extern "C" fn run(given: &mut Given) -> ! {
         Ok(Some(ending)) => Done::Ended(ending),
         Err(failure) => Done::Failed(failure),
     };
-    let told = wire::send(given.stage.worker.as_fd(), &done.encode(), &[]);
+    let told = socket::send(given.stage.worker.as_fd(), &done.encode(), &[]);
     exit(i32::from(told.is_err()))
 }
 

@@ -12,7 +12,8 @@ use rustix::mount::{MountFlags, mount};
 use rustix::process::{Gid, Resource, Uid, chdir, setsid};
 use rustix::thread::{UnshareFlags, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
-use super::super::wire::{self, BoxFolder, Command, Failure, MESSAGE_MAX, Step};
+use super::super::socket;
+use super::super::wire::{BoxFolder, Command, Failure, MESSAGE_MAX, Step};
 use super::{Stage, at, detach, init, limit, place, write_at};
 use crate::sys;
 
@@ -71,7 +72,7 @@ fn identity(uid: u32) -> Result<(), Errno> {
 /// Once the command is there; `Ok` when the worker closed its end before there was one.
 fn become_guest(stage: &mut Stage) -> Result<(), Failure> {
     let Stage { uid, filter, room, worker, start, .. } = stage;
-    let received = wire::receive(worker.as_fd(), &mut room.message);
+    let received = socket::receive(worker.as_fd(), &mut room.message);
     let (length, fds) = received.map_err(at(Step::Receive))?;
     if length == 0 {
         return Ok(());
