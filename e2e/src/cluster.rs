@@ -50,8 +50,20 @@ pub enum Part {
 enum Nodes {
     /// Nobody: kwok plays them.
     Simulated,
+    /// The same, and so many that their heartbeats would be all that this machine does.
+    Crowd,
     /// A [`Machine`], which the API server is reached from and reaches.
     True,
+}
+
+impl Nodes {
+    /// Seconds after which a node that was not heard is one no more.
+    fn patience(self) -> u32 {
+        match self {
+            Self::Simulated | Self::True => 40,
+            Self::Crowd => 600,
+        }
+    }
 }
 
 /// A running cluster.
@@ -75,6 +87,11 @@ impl Cluster {
     /// Starts one from the programs in that folder, and waits until it answers.
     pub async fn start(programs: &Path) -> Result<Self> {
         Self::start_for(Nodes::Simulated, programs, own_address()?).await
+    }
+
+    /// The same, for thousands of nodes: one that is not heard is given up after ten minutes.
+    pub async fn start_crowded(programs: &Path) -> Result<Self> {
+        Self::start_for(Nodes::Crowd, programs, own_address()?).await
     }
 
     /// The same with one true node, which has the images that are made in its folder.
@@ -120,7 +137,7 @@ impl Cluster {
         for part in [Part::ControllerManager, Part::Scheduler] {
             cluster.launch(part)?;
         }
-        if nodes == Nodes::Simulated {
+        if nodes != Nodes::True {
             cluster.launch(Part::Kwok)?;
         }
         Ok(cluster)
@@ -316,7 +333,8 @@ impl Cluster {
                 .program("kwok")
                 .arg(format!("--kubeconfig={}", self.file("admin.kubeconfig")))
                 .arg(format!("--config={}", self.programs.join("kwok-stages.yaml").display()))
-                .args(["--manage-all-nodes=true", "--node-lease-duration-seconds=40"])
+                .arg("--manage-all-nodes=true")
+                .arg(format!("--node-lease-duration-seconds={}", self.nodes.patience()))
                 .args(["--cidr=10.0.0.1/16", "--node-ip=10.0.0.1"]),
         }
     }
@@ -367,7 +385,7 @@ impl Cluster {
     fn node_arguments(&self) -> Vec<String> {
         match self.nodes {
             // Nobody reaches the server through its Service, and it reaches nobody.
-            Nodes::Simulated => vec!["--endpoint-reconciler-type=none".to_owned()],
+            Nodes::Simulated | Nodes::Crowd => vec!["--endpoint-reconciler-type=none".to_owned()],
             Nodes::True => vec![
                 "--endpoint-reconciler-type=lease".to_owned(),
                 format!("--kubelet-client-certificate={}", self.pki.path("admin.crt")),
@@ -388,6 +406,7 @@ impl Cluster {
             .arg("--use-service-account-credentials=true")
             // For thousands of nodes.
             .args(["--kube-api-qps=200", "--kube-api-burst=400"])
+            .arg(format!("--node-monitor-grace-period={}s", self.nodes.patience() + 10))
             .arg(format!("--bind-address={}", self.address))
     }
 

@@ -14,6 +14,7 @@ use crate::ask::Word;
 use crate::build::{Kind, MANAGER};
 use crate::greet::Acquaintance;
 use crate::metrics::Metrics;
+use crate::pace::Pace;
 use crate::progress::Progress;
 use crate::work::Work;
 use crate::world::{Key, Seen, World};
@@ -40,8 +41,8 @@ pub(crate) struct Context {
 /// What is remembered of a cluster between two looks. Losing it costs a write or two.
 #[derive(Debug, Default)]
 pub(crate) struct Memo {
-    /// When its status was written last.
-    pub(crate) written: Option<Instant>,
+    /// How often its status is written.
+    pub(crate) pace: Pace,
     /// How a change gets on.
     pub(crate) progress: Progress,
     /// What the API server did not take.

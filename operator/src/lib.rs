@@ -18,6 +18,7 @@ pub mod greet;
 pub mod lease;
 pub mod log;
 pub mod metrics;
+mod pace;
 mod progress;
 mod reconcile;
 mod report;

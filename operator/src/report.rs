@@ -19,9 +19,6 @@ use crate::crd::{JudgeCluster, JudgeClusterStatus};
 use crate::status::{self, Findings, is_turn};
 use crate::world::Seen;
 
-/// Between two writes that only count: a change of a thousand workers is a thousand numbers.
-const PACE: Duration = Duration::from_secs(3);
-
 /// Says how a cluster is. Returns when there is more to say.
 ///
 /// # Errors
@@ -37,22 +34,24 @@ pub(crate) async fn report(
     if old == Some(&new) {
         return Ok(None);
     }
-    let written = context.memo(&seen.key, |memo| memo.written);
-    if !is_turn(old, &new)
-        && let Some(rest) = written.and_then(|at| PACE.checked_sub(at.elapsed()))
-    {
+    let (turn, now) = (is_turn(old, &new), Instant::now());
+    let rest = context.memo(&seen.key, |memo| memo.pace.rest(new.is_reached(), now));
+    if let (false, Some(rest)) = (turn, rest) {
         return Ok(Some(rest));
     }
-    write(context, seen, &new).await?;
+    if write(context, seen, &new).await? {
+        context.memo(&seen.key, |memo| memo.pace.wrote(turn, now));
+    }
     tell(context, seen, old, &new).await;
     Ok(None)
 }
 
+/// Whether there was still a cluster to write it to.
 async fn write(
     context: &Context,
     seen: &Seen,
     status: &JudgeClusterStatus,
-) -> Result<(), api::Error> {
+) -> Result<bool, api::Error> {
     let resource = ApiResource::erase::<JudgeCluster>(&());
     let clusters: Api<DynamicObject> =
         Api::namespaced_with(context.client.clone(), &seen.key.namespace, &resource);
@@ -68,12 +67,11 @@ async fn write(
     let patching = clusters.patch_status(&seen.key.name, &params, &patch);
     let patched = match call("write a status", patching).await {
         // It has just been deleted.
-        Err(error) if error.is_not_found() || error.is_conflict() => return Ok(()),
+        Err(error) if error.is_not_found() || error.is_conflict() => return Ok(false),
         patched => patched?,
     };
-    context.memo(&seen.key, |memo| memo.written = Some(Instant::now()));
     context.world.sight().put_cluster(Seen::of(&patched));
-    Ok(())
+    Ok(true)
 }
 
 /// Events for what has turned. They are for people: one that cannot be written is no failure.

@@ -39,7 +39,7 @@ fn main() {
     println!("load average {}", std::fs::read_to_string("/proc/loadavg").unwrap().trim());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let cluster = Cluster::start(&programs).await.unwrap();
+        let cluster = Cluster::start_crowded(&programs).await.unwrap();
         let client = cluster.client().await.unwrap();
         operator::install(&cluster, &client, "rbac.yaml").await.unwrap();
         let program = programs::operator(Profile::Release).unwrap();

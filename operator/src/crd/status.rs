@@ -45,6 +45,15 @@ pub struct JudgeClusterStatus {
     pub conditions: Vec<Condition>,
 }
 
+impl JudgeClusterStatus {
+    /// Whether every count is what it should be.
+    pub(crate) fn is_reached(&self) -> bool {
+        let Self { nodes, slots, .. } = self;
+        let all = [nodes.ready, nodes.updated] == [nodes.desired; 2];
+        all && slots.ready == slots.desired
+    }
+}
+
 /// Nodes, counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
