@@ -133,8 +133,8 @@ impl NativeSandbox {
         let views = views::Views::new(&run_dir);
         let uids = uids::Uids::take(run_dir, uid_seed).map_err(Error::Uids)?;
         let tree = Tree::open().map_err(Error::Cgroup)?;
-        let filters = filter::compile().map_err(Error::Filter)?;
-        let agents = Agents::new(tree, mounts, filters, uids, views)
+        let policy = filter::policy().map_err(Error::Filter)?;
+        let agents = Agents::new(tree, mounts, policy, uids, views)
             .map_err(|source| Error::Slot { slot: 0, source })?;
         let boxes = boxes.clamp(1, uids::MOST);
         let pool =

@@ -18,18 +18,19 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::mount::{MoveMountFlags, OpenTreeFlags, UnmountFlags, move_mount, open_tree, unmount};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Resource, Rlimit, Signal, pidfd_send_signal, setrlimit, umask};
 use rustix::thread::UnshareFlags;
 
 pub(super) use root::BASE;
 
+use super::filter::Key;
 use super::socket;
 use super::wire::{Arm, Failure, MESSAGE_MAX, Reply, Setup, Step};
 use crate::sys;
+use crate::sys::mount::{clone_folder, place};
 use crate::sys::process::{Inherited, Stack, Tenant, default_signals, exit, start, wait_any};
 
 /// What the worker names the process when it starts one.
@@ -37,11 +38,11 @@ pub(super) const ARGV0: &str = "evalx-agent";
 
 /// Where the work file system itself is mounted: only root may enter. Before Linux 6.15 a folder
 /// can be cloned only from a file system that is mounted here (fs/namespace.c, may_copy_tree).
-const WHOLE: &str = "/.work";
+const WHOLE: &CStr = c"/.work";
 
 /// Where its folders appear in the box.
-const WORK: [(&CStr, &str); 3] =
-    [(c"/.work/w", "/w"), (c"/.work/t", "/tmp"), (c"/.work/s", "/dev/shm")];
+const WORK: [(&CStr, &CStr); 3] =
+    [(c"/.work/w", c"/w"), (c"/.work/t", c"/tmp"), (c"/.work/s", c"/dev/shm")];
 
 /// Becomes a slot agent if this process was started as one; else returns at once. Every binary
 /// that uses the native engine calls this first in `main`.
@@ -105,9 +106,9 @@ impl Ipc {
     }
 
     /// Before a run: a namespace in which nobody has made anything.
-    fn renew(&mut self) -> Result<(), Errno> {
+    fn renew(&mut self, key: Key) -> Result<(), Errno> {
         if std::mem::replace(&mut self.used, self.listener.is_none()) {
-            sys::process::unshare(UnshareFlags::NEWIPC)?;
+            sys::process::unshare(UnshareFlags::NEWIPC, key)?;
         }
         Ok(())
     }
@@ -137,8 +138,7 @@ impl Ipc {
 /// has it alone until it gives it back.
 struct Stage {
     uid: u32,
-    /// For the guest, on top of what the slot has.
-    filter: Vec<super::filter::Op>,
+    key: Key,
     /// procfs of the machine's pid namespace; the only thing kept from outside of the root.
     proc: OwnedFd,
     room: payload::Room,
@@ -152,24 +152,25 @@ impl Slot {
     fn set_up(worker: BorrowedFd<'_>) -> Result<Self, Failure> {
         let mut buffer = vec![0; MESSAGE_MAX];
         let (length, _) = socket::receive(worker, &mut buffer).map_err(at(Step::Receive))?;
-        let Setup { uid, join, mounts, filters, empty } = serde_json::from_slice(&buffer[..length])
-            .map_err(|_| Failure { step: Step::Understand, errno: Errno::INVAL })?;
+        let Setup { uid, join, mounts, key, filter, empty } =
+            serde_json::from_slice(&buffer[..length])
+                .map_err(|_| Failure { step: Step::Understand, errno: Errno::INVAL })?;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let proc = rustix::fs::open("/proc", flags, Mode::empty()).map_err(at(Step::Root))?;
         join_groups(&join).map_err(at(Step::JoinGroup))?;
         spare(proc.as_fd());
-        root::enter(&mounts, empty.as_deref(), uid)?;
+        root::enter(&mounts, empty.as_deref(), uid, key)?;
         // Executed by a descriptor, it would be shown by that one's number.
         rustix::thread::set_name(c"evalx-agent").map_err(at(Step::Session))?;
         default_signals();
         umask(Mode::from(0o022));
         fixed_limits().map_err(at(Step::ResourceLimits))?;
         rustix::thread::set_no_new_privs(true).map_err(at(Step::Filter))?;
-        let ipc = Ipc::load(&filters.slot).map_err(at(Step::Filter))?;
+        let ipc = Ipc::load(&filter).map_err(at(Step::Filter))?;
         let stack = || Stack::new().map_err(at(Step::Stack));
         let stage = Stage {
             uid,
-            filter: filters.guest,
+            key,
             proc,
             room: payload::Room::new(),
             worker: Inherited::of(worker),
@@ -186,7 +187,8 @@ impl Slot {
         worker: BorrowedFd<'_>,
         request: Arm<OwnedFd>,
     ) -> Result<Option<Arm<OwnedFd>>, Failure> {
-        self.ipc.renew().map_err(at(Step::Unshare))?;
+        let key = self.given.stage.key;
+        self.ipc.renew(key).map_err(at(Step::Unshare))?;
         request.join.iter().try_for_each(enter).map_err(at(Step::JoinGroup))?;
         let Self { ipc, .. } = self;
         let init = Self::arm(&mut self.stack, &mut self.given, worker, request)?;
@@ -194,7 +196,7 @@ impl Slot {
         end(init)?;
         let next = next(worker)?;
         if let Some(arm) = &next {
-            clear(arm).map_err(at(Step::Unmount))?;
+            clear(arm, key).map_err(at(Step::Unmount))?;
         }
         Ok(next)
     }
@@ -206,15 +208,16 @@ impl Slot {
         worker: BorrowedFd<'_>,
         request: Arm<OwnedFd>,
     ) -> Result<Tenant<'a>, Failure> {
+        let key = given.stage.key;
         if let Some(work) = &request.work {
-            mount_work(work.as_fd()).map_err(at(Step::Work))?;
+            mount_work(work.as_fd(), key).map_err(at(Step::Work))?;
         }
         let (ours, theirs) = socket_pair().map_err(at(Step::Sockets))?;
         given.group = request.group.as_ref().map(Inherited::of);
         given.other_end = Inherited::of(&theirs);
         given.stage.worker = Inherited::of(&ours);
         given.stage.start = payload::Start::Waits;
-        let init = start(stack, libc::CLONE_NEWPID as u64, given, init::run)
+        let init = start(stack, libc::CLONE_NEWPID as u64, key, given, init::run)
             .map_err(at(Step::CloneInit))?;
         drop(ours);
         let pidfd = init.as_fd().try_clone_to_owned();
@@ -236,12 +239,13 @@ fn next(worker: BorrowedFd<'_>) -> Result<Option<Arm<OwnedFd>>, Failure> {
 }
 
 /// Takes away what the last box had and the next one shall not.
-fn clear(next: &Arm<OwnedFd>) -> Result<(), Errno> {
-    detach("/proc")?;
+fn clear(next: &Arm<OwnedFd>, key: Key) -> Result<(), Errno> {
+    detach(c"/proc", key)?;
     if next.work.is_none() {
         return Ok(());
     }
-    WORK.map(|(_, target)| target).into_iter().chain([WHOLE]).try_for_each(detach)
+    let targets = WORK.map(|(_, target)| target).into_iter().chain([WHOLE]);
+    targets.into_iter().try_for_each(|target| detach(target, key))
 }
 
 /// Limits that are the same for every run; guests inherit them. A core size of 1 and not 0, because
@@ -283,24 +287,18 @@ fn end(init: Tenant<'_>) -> Result<(), Failure> {
 }
 
 /// Mounts the work file system and its folders.
-fn mount_work(work: BorrowedFd<'_>) -> Result<(), Errno> {
-    place(work, WHOLE)?;
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+fn mount_work(work: BorrowedFd<'_>, key: Key) -> Result<(), Errno> {
+    place(work, WHOLE, key)?;
     WORK.into_iter().try_for_each(|(folder, target)| {
-        let tree = open_tree(CWD, folder, flags)?;
-        place(tree.as_fd(), target)
+        let tree = clone_folder(folder, key)?;
+        place(tree.as_fd(), target, key)
     })
 }
 
-/// Moves a detached mount to its place.
-fn place(tree: BorrowedFd<'_>, target: &str) -> Result<(), Errno> {
-    move_mount(tree, "", CWD, target, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
-}
-
 /// Unmounts what a run left at `target`, however many times.
-fn detach(target: &str) -> Result<(), Errno> {
+fn detach(target: &CStr, key: Key) -> Result<(), Errno> {
     loop {
-        match unmount(target, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
+        match sys::mount::detach(target, key) {
             Ok(()) => {}
             // Not a mount point (umount(2)): nothing is left.
             Err(Errno::INVAL) => return Ok(()),

@@ -1,13 +1,12 @@
-//! The seccomp policy of a guest: read from data, compiled into two BPF programs. The larger is
-//! loaded once a slot and inherited by all that runs there; what the slot's own processes need to
-//! make a guest is refused by the smaller, loaded at the last moment before the guest. Loading
-//! costs by length, at every run (kernel/seccomp.c, seccomp_cache_prepare tries every call).
+//! The seccomp policy of a slot: read from data, compiled into a BPF program that is loaded once a
+//! slot and inherited by all that runs there. Loading it costs a tenth of a short run
+//! (kernel/seccomp.c, seccomp_cache_prepare tries every call), so it is not loaded for each. What
+//! the slot's own processes still need, to make a guest, they do by its [`Key`].
 //!
 //! The policy (`policy.json`) lists what is refused; each rule carries its reason. The program is
-//! a balanced tree over call numbers, because a linear chain costs every guest tens of
-//! microseconds when it is loaded and more at each call. Calls of a foreign architecture (32-bit
-//! or x32), whose numbers mean something else, end the guest with `SIGSYS`
-//! (Documentation/userspace-api/seccomp_filter.rst, "Pitfalls").
+//! a balanced tree over call numbers, because a linear chain costs every guest at each call. Calls
+//! of a foreign architecture (32-bit or x32), whose numbers mean something else, end the guest with
+//! `SIGSYS` (Documentation/userspace-api/seccomp_filter.rst, "Pitfalls").
 //!
 //! The answer `TELL` refuses nothing: the call waits until the agent, who holds the listener of the
 //! slot's program, has taken note of it (seccomp_unotify(2)).
@@ -70,8 +69,11 @@ pub enum Error {
     /// same condition.
     #[error("the seccomp policy has more than one rule for {0}")]
     Redundant(String),
-    /// A condition that compares with nothing, or with several values.
-    #[error("the seccomp policy has a condition for {0} that is not exactly one comparison")]
+    /// A condition that compares with nothing, or with several values; or one for a call of ours.
+    #[error(
+        "the seccomp policy has a condition for {0} that is not exactly one comparison, or is for a \
+         call of our own"
+    )]
     Condition(String),
 }
 
@@ -84,18 +86,54 @@ struct Rule {
     answer: String,
     calls: Vec<String>,
     when: Option<Condition>,
-    /// Whether the slot's own processes need the call until there is a guest.
+    /// Whether the slot's own processes need the call: with the slot's key it is allowed.
     #[serde(default)]
-    last: bool,
+    ours: bool,
 }
 
-/// The two programs. Where both have an answer, the kernel takes the stricter (seccomp(2)).
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Filters {
-    /// For the slot.
-    pub(super) slot: Vec<Op>,
-    /// For the guest, on top of it.
-    pub(super) guest: Vec<Op>,
+/// What is refused in every slot.
+#[derive(Debug)]
+pub(super) struct Policy {
+    to_all: BTreeMap<u32, Leaf>,
+    /// To whoever does not have the key.
+    to_guests: BTreeMap<u32, Leaf>,
+}
+
+/// Allows its owner what the filter refuses to guests. A filter sees all six arguments of a call,
+/// and no call that is ours has more than five: the key is in the sixth, which the kernel does not
+/// look at. It is drawn for each slot and known to the worker and the slot's agent, on whose memory
+/// box and payload run until there is a guest; exec gives that one other memory and empty registers.
+/// Whoever guessed it would have won nothing that the guest's missing capabilities do not refuse,
+/// but for namespaces of its own.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Key(u64);
+
+impl Key {
+    /// Draws one.
+    pub(super) fn draw() -> Result<Self, rustix::io::Errno> {
+        let mut bytes = [0; 8];
+        // Up to 256 bytes come whole (getrandom(2)).
+        rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+        Ok(Self(u64::from_ne_bytes(bytes)))
+    }
+
+    /// To be the sixth argument.
+    pub(crate) fn get(self) -> u64 {
+        self.0
+    }
+
+    /// What is left of a refusal.
+    fn relent(self, answer: u32) -> Leaf {
+        let halves = [(false, self.0 as u32), (true, (self.0 >> 32) as u32)];
+        let other = |(high, half)| Condition { high, not: Some(half), ..Condition::of(5) };
+        halves.map(|half| (Some(other(half)), answer)).to_vec()
+    }
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key")
+    }
 }
 
 /// On the low half of an argument: flags, families and ioctl numbers are 32 bits wide.
@@ -107,24 +145,45 @@ struct Condition {
     is: Option<u32>,
     not: Option<u32>,
     from: Option<u32>,
+    /// On the high half instead.
+    #[serde(skip)]
+    high: bool,
 }
 
 impl Condition {
+    fn of(arg: u32) -> Self {
+        Self { arg, any_bit_of: None, is: None, not: None, from: None, high: false }
+    }
+
     fn comparisons(&self) -> usize {
-        let Self { arg: _, any_bit_of, is, not, from } = self;
+        let Self { arg: _, any_bit_of, is, not, from, high: _ } = self;
         [any_bit_of, is, not, from].into_iter().flatten().count()
+    }
+
+    /// Of what it looks at, in struct seccomp_data.
+    fn offset(&self) -> u32 {
+        ARGS + 8 * self.arg + 4 * u32::from(self.high)
     }
 }
 
 /// What happens at one call: conditions in turn, each with its answer.
 type Leaf = Vec<(Option<Condition>, u32)>;
 
-/// Compiles the policy for this machine. Names that this architecture does not have are left out.
-pub(super) fn compile() -> Result<Filters, Error> {
-    let (last, first) = rules(POLICY)?.into_iter().partition(|rule| rule.last);
-    let mut guest = vec![op(LOAD, NR)];
-    guest.extend(tree(&leaves(last)?.into_iter().collect::<Vec<_>>()));
-    Ok(Filters { slot: program(leaves(first)?), guest })
+/// Reads the policy for this machine. Names that this architecture does not have are left out.
+pub(super) fn policy() -> Result<Policy, Error> {
+    // All together, so that no call is in both.
+    leaves(rules(POLICY)?)?;
+    let (ours, others) = rules(POLICY)?.into_iter().partition(|rule| rule.ours);
+    Ok(Policy { to_all: leaves(others)?, to_guests: leaves(ours)? })
+}
+
+impl Policy {
+    /// For the slot of that key.
+    pub(super) fn program(&self, key: Key) -> Vec<Op> {
+        let Self { to_all, to_guests } = self;
+        let relent = |(call, leaf): (&u32, &Leaf)| (*call, key.relent(leaf[0].1));
+        program(to_all.clone().into_iter().chain(to_guests.iter().map(relent)).collect())
+    }
 }
 
 /// A program that tells nobody: what it would tell is allowed.
@@ -173,7 +232,8 @@ fn leaves(rules: Vec<Rule>) -> Result<BTreeMap<u32, Leaf>, Error> {
         for call in &rule.calls {
             let Ok(number) = Sysno::from_str(call) else { continue };
             let leaf = leaves.entry(number.id().cast_unsigned()).or_default();
-            if rule.when.as_ref().is_some_and(|when| when.comparisons() != 1) {
+            let one = |when: &Condition| when.comparisons() == 1 && !rule.ours;
+            if rule.when.as_ref().is_some_and(|when| !one(when)) {
                 return Err(Error::Condition(call.clone()));
             }
             let always = |condition: &Option<Condition>| condition.is_none();
@@ -221,7 +281,7 @@ fn call(number: u32, leaf: &Leaf) -> Vec<Op> {
     let mut body = Vec::new();
     for (condition, answer) in leaf {
         if let Some(condition) = condition {
-            body.push(op(LOAD, ARGS + 8 * condition.arg));
+            body.push(op(LOAD, condition.offset()));
             body.push(skip_unless(condition));
         }
         body.push(op(RETURN, *answer));
@@ -265,8 +325,19 @@ const fn op(code: u16, value: u32) -> Op {
 mod tests {
     use super::*;
 
-    /// Runs a program as the kernel would, for the four kinds of instruction that are used.
+    const KEY: Key = Key(0x0123_4567_89ab_cdef);
+
+    fn slots() -> Vec<Op> {
+        policy().unwrap().program(KEY)
+    }
+
+    /// What a guest gets, who does not have the key.
     fn outcome(program: &[Op], nr: u32, arch: u32, args: [u32; 2]) -> u32 {
+        with_sixth(program, nr, arch, args, 0)
+    }
+
+    /// Runs a program as the kernel would, for the four kinds of instruction that are used.
+    fn with_sixth(program: &[Op], nr: u32, arch: u32, args: [u32; 2], sixth: u64) -> u32 {
         let (mut at, mut accumulator) = (0, 0);
         loop {
             let Op { code, if_true, if_false, value } = program[at];
@@ -277,6 +348,8 @@ mod tests {
                     accumulator = match value {
                         NR => nr,
                         ARCH => arch,
+                        56 => sixth as u32,
+                        60 => (sixth >> 32) as u32,
                         offset => args[(offset as usize - ARGS as usize) / 8],
                     };
                     continue;
@@ -294,19 +367,13 @@ mod tests {
         }
     }
 
-    /// What a guest gets from both programs: what one of them refuses is refused.
-    fn guests(filters: &Filters, nr: u32, arch: u32, args: [u32; 2]) -> u32 {
-        let answers = [&filters.slot, &filters.guest].map(|p| outcome(p, nr, arch, args));
-        answers.into_iter().find(|a| *a != ALLOW).unwrap_or(ALLOW)
-    }
-
     fn number(name: &str) -> u32 {
         u32::try_from(Sysno::from_str(name).unwrap().id()).unwrap()
     }
 
     #[test]
     fn every_rule_has_its_answer_and_everything_else_is_allowed() {
-        let filters = compile().unwrap();
+        let program = slots();
         let leaves = leaves(rules(POLICY).unwrap()).unwrap();
         for nr in 0..600 {
             let expected = match leaves.get(&nr) {
@@ -314,23 +381,32 @@ mod tests {
                 Some(_) => continue,
                 None => ALLOW,
             };
-            assert_eq!(guests(&filters, nr, THIS_ARCH, [0, 0]), expected, "call {nr}");
+            assert_eq!(outcome(&program, nr, THIS_ARCH, [0, 0]), expected, "call {nr}");
         }
     }
 
     #[test]
-    fn a_slot_may_still_make_boxes() {
-        let slot = compile().unwrap().slot;
-        for call in ["clone3", "unshare", "mount", "umount2", "move_mount", "open_tree", "seccomp"]
-        {
-            assert_eq!(outcome(&slot, number(call), THIS_ARCH, [0, 0]), ALLOW, "{call}");
+    fn whoever_has_the_key_may_make_boxes_and_nobody_else() {
+        let program = slots();
+        let Key(key) = KEY;
+        for call in ["clone3", "unshare", "mount", "umount2", "move_mount", "open_tree"] {
+            let ask = |sixth| with_sixth(&program, number(call), THIS_ARCH, [0, 0], sixth);
+            assert_eq!(ask(key), ALLOW, "{call}");
+            let near = (0..64).map(|bit| key ^ (1 << bit));
+            for wrong in near.chain([0, u64::MAX, key.rotate_left(32), key >> 32]) {
+                assert_eq!(ask(wrong) & 0xffff_0000, ERRNO, "{call} {wrong:x}");
+            }
         }
-        assert_ne!(outcome(&slot, number("bpf"), THIS_ARCH, [0, 0]), ALLOW);
+        // It opens nothing else.
+        let ask = |call| with_sixth(&program, number(call), THIS_ARCH, [0, 0], key);
+        assert!(["bpf", "seccomp", "setns"].iter().all(|call| ask(call) != ALLOW));
+        assert_ne!(Key::draw().unwrap().0, Key::draw().unwrap().0);
+        assert_eq!(format!("{KEY:?}"), "Key", "no log has it");
     }
 
     #[test]
     fn who_may_use_the_ipc_namespace_is_told_of_or_not() {
-        let Filters { slot, .. } = compile().unwrap();
+        let slot = slots();
         for call in ["shmget", "semget", "msgget", "mq_open"] {
             assert_eq!(outcome(&slot, number(call), THIS_ARCH, [0, 0]), TELL, "{call}");
         }
@@ -350,8 +426,8 @@ mod tests {
 
     #[test]
     fn conditions_look_at_their_argument() {
-        let filters = compile().unwrap();
-        let ask = |name, args| guests(&filters, number(name), THIS_ARCH, args);
+        let program = slots();
+        let ask = |name, args| outcome(&program, number(name), THIS_ARCH, args);
         assert_eq!(ask("socket", [1, 0]), ALLOW);
         assert_eq!(ask("socket", [2, 0]), ERRNO | libc::EAFNOSUPPORT as u32);
         assert_eq!(ask("clone", [libc::SIGCHLD as u32, 0]), ALLOW);
@@ -385,7 +461,7 @@ mod tests {
 
     #[test]
     fn foreign_architectures_end_the_guest() {
-        let program = compile().unwrap().slot;
+        let program = slots();
         assert_eq!(outcome(&program, 1, 0x4000_0003, [0, 0]), KILL_PROCESS);
         #[cfg(target_arch = "x86_64")]
         assert_eq!(outcome(&program, X32 | 1, THIS_ARCH, [0, 0]), KILL_PROCESS);
@@ -418,12 +494,15 @@ mod tests {
             let found = compiled(&format!("[{}]", rule("ioctl", when)));
             assert!(matches!(found, Err(Error::Condition(_))), "{when}: {found:?}");
         }
+        let ours = r#"[{"reason":"a b c","answer":"EPERM","calls":["mount"],"ours":true,
+            "when":{"arg":1,"is":3}}]"#;
+        assert!(matches!(compiled(ours), Err(Error::Condition(_))));
     }
 
     /// Values at which one of the conditions of a call may begin or cease to hold.
     fn borders(leaf: &Leaf) -> Vec<u32> {
         let values = leaf.iter().filter_map(|(condition, _)| {
-            let Condition { arg: _, any_bit_of, is, not, from } = (*condition)?;
+            let Condition { arg: _, any_bit_of, is, not, from, high: _ } = (*condition)?;
             any_bit_of.or(is).or(not).or(from)
         });
         let near = |v: u32| [v, v.wrapping_sub(1), v.wrapping_add(1)];

@@ -46,8 +46,9 @@ pub(super) fn run<T>(
         envc: env.len() as u64,
     };
     let message = command.encode(&argv, &env);
-    let before = pressure::now(Some(slot.group()));
     let outputs = streams.send(&slot, &message, shown)?;
+    // While the guest comes up; its first microseconds are below what these accounts tell.
+    let before = pressure::now(Some(slot.group()));
     let watched = watch(&slot, outputs, &limits, cancel)?;
     let pressure = pressure::now(Some(slot.group())).since(&before);
     let mut outcome = judge(&slot, watched, &limits, &argv)?;

@@ -19,7 +19,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 use rustix::time::Timespec;
 
 use super::agent::ARGV0;
-use super::filter::Filters;
+use super::filter::{Key, Policy};
 use super::process::{Agent, Stuck};
 use super::socket;
 use super::uids::{self, Uids};
@@ -146,7 +146,7 @@ fn copied() -> io::Result<OwnedFd> {
 pub(super) struct Agents {
     tree: Tree,
     mounts: Vec<Mount>,
-    filters: Filters,
+    policy: Policy,
     /// Declared after what lives in it: fields are dropped in order. The slots themselves are in the
     /// pool, which is dropped before all of this.
     uids: Uids,
@@ -160,13 +160,13 @@ impl Agents {
     pub(super) fn new(
         tree: Tree,
         mounts: Vec<Mount>,
-        filters: Filters,
+        policy: Policy,
         uids: Uids,
         views: Views,
     ) -> Result<Self, SlotError> {
         let (program, views) = (this_program()?, Arc::new(views));
         let stuck = Arc::default();
-        Ok(Self { tree, mounts, filters, uids, program, views, stuck })
+        Ok(Self { tree, mounts, policy, uids, program, views, stuck })
     }
 
     /// Whether the slot of that number, which was dropped, has left nothing behind.
@@ -203,11 +203,13 @@ impl Agents {
         };
         // On v1 the agent and the box's init live in the group.
         let residents = if join.is_empty() { 0 } else { 2 };
+        let key = Key::draw().map_err(step("draw the slot's key"))?;
         let setup = Setup {
             uid,
             join,
             mounts: self.mounts.clone(),
-            filters: self.filters.clone(),
+            key,
+            filter: self.policy.program(key),
             empty: self.views.empty().map(Path::to_owned),
         };
         let message = serde_json::to_vec(&setup)

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use super::filter::Filters;
+use super::filter::{Key, Op};
 use super::socket::{receive, send};
 use crate::Mount;
 
@@ -22,7 +22,8 @@ pub(super) struct Setup {
     /// Files of cgroup v1 to write `0` to.
     pub(super) join: Vec<std::path::PathBuf>,
     pub(super) mounts: Vec<Mount>,
-    pub(super) filters: Filters,
+    pub(super) key: Key,
+    pub(super) filter: Vec<Op>,
     /// An empty folder, where there are overlays.
     pub(super) empty: Option<std::path::PathBuf>,
 }

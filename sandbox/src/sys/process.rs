@@ -14,6 +14,8 @@ use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect};
 use rustix::process::Pid;
 use syscalls::{Sysno, syscall};
 
+use crate::native::filter::Key;
+
 /// clone(2); libc's constant is an `int` and overflows.
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
@@ -84,13 +86,14 @@ impl AsFd for Tenant<'_> {
 pub(crate) fn start<'a, T>(
     stack: &'a mut Stack,
     namespaces: u64,
+    key: Key,
     given: &'a mut T,
     entry: extern "C" fn(&mut T) -> !,
 ) -> Result<Tenant<'a>, Errno> {
     let mut pidfd: libc::c_int = -1;
     let mut args = arguments(stack, namespaces | libc::CLONE_PIDFD as u64);
     args.pidfd = (&raw mut pidfd) as u64;
-    clone(&args, given, entry)?;
+    clone(&args, key, given, entry)?;
     // SAFETY: CLONE_PIDFD stored a new descriptor that nothing else owns.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     Ok(Tenant { pidfd, given: PhantomData })
@@ -101,6 +104,7 @@ pub(crate) fn start<'a, T>(
 pub(crate) fn start_until_exec<T>(
     stack: &mut Stack,
     cgroup: Option<BorrowedFd<'_>>,
+    key: Key,
     given: &mut T,
     entry: extern "C" fn(&mut T) -> !,
 ) -> Result<Pid, Errno> {
@@ -109,7 +113,7 @@ pub(crate) fn start_until_exec<T>(
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = u64::from(cgroup.as_raw_fd().cast_unsigned());
     }
-    clone(&args, given, entry)
+    clone(&args, key, given, entry)
 }
 
 fn arguments(stack: &mut Stack, flags: u64) -> libc::clone_args {
@@ -125,6 +129,7 @@ fn arguments(stack: &mut Stack, flags: u64) -> libc::clone_args {
 /// The new process calls `entry`, on its own stack, as the first and last thing it does.
 fn clone<T>(
     args: &libc::clone_args,
+    key: Key,
     given: &mut T,
     entry: extern "C" fn(&mut T) -> !,
 ) -> Result<Pid, Errno> {
@@ -151,6 +156,7 @@ fn clone<T>(
             inlateout("rax") libc::SYS_clone3 => result,
             in("rdi") args,
             in("rsi") size_of::<libc::clone_args>(),
+            in("r9") key.get(),
             out("rcx") _,
             out("r11") _,
         );
@@ -172,6 +178,7 @@ fn clone<T>(
             in("x8") libc::SYS_clone3,
             inlateout("x0") args => result,
             in("x1") size_of::<libc::clone_args>(),
+            in("x5") key.get(),
         );
     }
     match i32::try_from(result) {
@@ -218,7 +225,7 @@ pub(crate) fn wait_any() -> Result<Ended, Errno> {
 /// From now on this process runs as soon as it can, before all that share the CPUs fairly (sched(7),
 /// `SCHED_FIFO`); what it clones does not. Where the control group allows no real-time processes
 /// (`CONFIG_RT_GROUP_SCHED`) it gets the largest fair share instead.
-pub(crate) fn run_at_once() -> Result<(), Errno> {
+pub(crate) fn run_at_once(key: Key) -> Result<(), Errno> {
     let set = |policy, priority| {
         let parameters = libc::sched_param { sched_priority: priority };
         let policy = policy | libc::SCHED_RESET_ON_FORK;
@@ -228,7 +235,10 @@ pub(crate) fn run_at_once() -> Result<(), Errno> {
     };
     set(libc::SCHED_FIFO, 1).or_else(|_| {
         set(libc::SCHED_OTHER, 0)?;
-        rustix::process::setpriority_process(None, -20)
+        let (which, who, nice) = (libc::PRIO_PROCESS, 0, -20);
+        // SAFETY: the call takes plain numbers.
+        let r = unsafe { syscall!(Sysno::setpriority, which, who, nice, 0, 0, key.get()) };
+        r.map(|_| ()).map_err(errno)
     })
 }
 
@@ -275,9 +285,11 @@ pub(super) fn errno(raw: syscalls::Errno) -> Errno {
 }
 
 /// `unshare(2)`; nothing here shares file descriptors with another thread.
-pub(crate) fn unshare(namespaces: rustix::thread::UnshareFlags) -> Result<(), Errno> {
+pub(crate) fn unshare(namespaces: rustix::thread::UnshareFlags, key: Key) -> Result<(), Errno> {
+    let key = key.get();
     // SAFETY: what makes it unsafe is CLONE_FILES, which no caller passes.
-    unsafe { rustix::thread::unshare_unsafe(namespaces) }
+    let r = unsafe { syscall!(Sysno::unshare, namespaces.bits(), 0, 0, 0, 0, key) };
+    r.map(|_| ()).map_err(errno)
 }
 
 /// Sets every signal back to its default. Exec keeps what is ignored (execve(2)), and this process

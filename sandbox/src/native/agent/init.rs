@@ -47,9 +47,9 @@ fn one_run(given: &mut Given) -> Result<Option<Ending>, Failure> {
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(at(Step::Guard))?;
     // The guest dies of this process's death, which must not wait for a turn behind the very guest
     // that is to be killed. Without CAP_SYS_NICE it may have to, for some time slices.
-    let _as_it_is = run_at_once();
+    let _as_it_is = run_at_once(stage.key);
     let group = group.as_ref().map(AsFd::as_fd);
-    let payload = start_until_exec(stack, group, stage, payload::run);
+    let payload = start_until_exec(stack, group, stage.key, stage, payload::run);
     let ended = reap(payload.map_err(at(Step::ClonePayload))?)?;
     match stage.start {
         Start::Waits if ended.status == 0 => Ok(None),

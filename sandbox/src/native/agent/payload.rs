@@ -8,14 +8,15 @@ use std::ffi::c_char;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, mount};
 use rustix::process::{Gid, Resource, Uid, chdir, setsid};
 use rustix::thread::{UnshareFlags, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
+use super::super::filter::Key;
 use super::super::socket;
 use super::super::wire::{BoxFolder, Command, Failure, MESSAGE_MAX, Step};
-use super::{Stage, at, detach, init, limit, place, write_at};
+use super::{Stage, at, detach, init, limit, write_at};
 use crate::sys;
+use crate::sys::mount::{mount, place};
 
 /// Strings of a command, at most ([`crate::Job::check`] refuses more).
 const STRINGS_MAX: usize = 4096;
@@ -56,22 +57,28 @@ pub(super) extern "C" fn run(stage: &mut Stage) -> ! {
 /// While the box is armed: what does not depend on the command.
 fn prepare(stage: &Stage) -> Result<(), Failure> {
     setsid().map_err(at(Step::Session))?;
-    sys::process::unshare(UnshareFlags::NEWCGROUP).map_err(at(Step::Group))?;
+    groups(stage.uid).map_err(at(Step::Identity))?;
+    sys::process::unshare(UnshareFlags::NEWCGROUP, stage.key).map_err(at(Step::Group))?;
     // Its own, though the memory is shared, because init waits for the exec (fs/proc/base.c,
     // __set_oom_adj).
     write_at(stage.proc.as_fd(), c"self/oom_score_adj", b"1000").map_err(at(Step::OutOfMemoryScore))
 }
 
-fn identity(uid: u32) -> Result<(), Errno> {
-    let (user, group) = (Uid::from_raw(uid), Gid::from_raw(uid));
+fn groups(uid: u32) -> Result<(), Errno> {
+    let group = Gid::from_raw(uid);
     set_thread_groups(&[])?;
-    set_thread_res_gid(group, group, group)?;
+    set_thread_res_gid(group, group, group)
+}
+
+/// What may be mounted and raised, root alone may: last.
+fn identity(uid: u32) -> Result<(), Errno> {
+    let user = Uid::from_raw(uid);
     set_thread_res_uid(user, user, user)
 }
 
 /// Once the command is there; `Ok` when the worker closed its end before there was one.
 fn become_guest(stage: &mut Stage) -> Result<(), Failure> {
-    let Stage { uid, filter, room, worker, start, .. } = stage;
+    let Stage { uid, key, room, worker, start, .. } = stage;
     let received = socket::receive(worker.as_fd(), &mut room.message);
     let (length, fds) = received.map_err(at(Step::Receive))?;
     if length == 0 {
@@ -86,7 +93,7 @@ fn become_guest(stage: &mut Stage) -> Result<(), Failure> {
         BoxFolder::Mount => (third, fourth),
         BoxFolder::Empty | BoxFolder::Keep => (None, third),
     };
-    mounts(&command, artefact)?;
+    mounts(&command, artefact, *key)?;
     streams([stdin, stdout, stderr]).map_err(at(Step::Streams))?;
     limits(&command).map_err(at(Step::ResourceLimits))?;
     if command.fixed_addresses {
@@ -95,21 +102,20 @@ fn become_guest(stage: &mut Stage) -> Result<(), Failure> {
     identity(*uid).map_err(at(Step::Identity))?;
     // Not before: it is the guest's, and root without its capabilities may not enter.
     chdir("/w").map_err(at(Step::WorkDir))?;
-    sys::seccomp::load(filter).map_err(at(Step::Filter))?;
     *start = Start::At(init::now());
     Err(at(Step::Exec)(sys::process::execve(room.argv[0], &room.argv, &room.envp)))
 }
 
-fn mounts(command: &Command, artefact: Option<OwnedFd>) -> Result<(), Failure> {
+fn mounts(command: &Command, artefact: Option<OwnedFd>, key: Key) -> Result<(), Failure> {
     if command.artefact != BoxFolder::Keep {
-        detach("/box").map_err(at(Step::Unmount))?;
+        detach(c"/box", key).map_err(at(Step::Unmount))?;
     }
     if let Some(artefact) = artefact {
-        place(artefact.as_fd(), "/box").map_err(at(Step::Artefact))?;
+        place(artefact.as_fd(), c"/box", key).map_err(at(Step::Artefact))?;
     }
     if command.proc {
-        let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-        mount("proc", "/proc", "proc", flags, c"hidepid=2,subset=pid").map_err(at(Step::Proc))?;
+        let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
+        mount(c"proc", c"/proc", flags, c"hidepid=2,subset=pid", key).map_err(at(Step::Proc))?;
     }
     Ok(())
 }

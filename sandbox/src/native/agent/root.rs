@@ -2,7 +2,7 @@
 //! of the toolchains, five devices, and empty places for what each run brings. Nothing in it is an
 //! inode that another slot has, see [`super::super::views`].
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString, OsStr};
 use std::fs;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
@@ -24,6 +24,7 @@ use rustix::thread::{
     set_capabilities,
 };
 
+use super::super::filter::Key;
 use super::super::views;
 use super::super::wire::{Failure, Step};
 use super::at;
@@ -41,7 +42,7 @@ const DEVICES: [(&str, u32); 5] =
     [("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)];
 
 /// Empty; each run brings its own.
-const PLACES: [&str; 6] = ["/w", "/tmp", "/dev/shm", "/box", "/proc", super::WHOLE];
+const PLACES: [&CStr; 6] = [c"/w", c"/tmp", c"/dev/shm", c"/box", c"/proc", super::WHOLE];
 
 /// What the agent still needs: mounts and namespaces, the guest's identity, killing it without
 /// delay, and raising its own limits.
@@ -62,10 +63,15 @@ struct Bind {
 }
 
 /// Leaves the machine's namespaces and moves into a root of its own.
-pub(super) fn enter(mounts: &[Mount], empty: Option<&Path>, uid: u32) -> Result<(), Failure> {
+pub(super) fn enter(
+    mounts: &[Mount],
+    empty: Option<&Path>,
+    uid: u32,
+    key: Key,
+) -> Result<(), Failure> {
     let own =
         UnshareFlags::NEWNS | UnshareFlags::NEWNET | UnshareFlags::NEWUTS | UnshareFlags::NEWIPC;
-    sys::process::unshare(own).map_err(at(Step::Unshare))?;
+    sys::process::unshare(own, key).map_err(at(Step::Unshare))?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).map_err(at(Step::Private))?;
     let binds = clone_binds(mounts, empty).map_err(at(Step::Base))?;
@@ -142,7 +148,7 @@ fn build(binds: &[Bind], uid: u32) -> Result<OwnedFd, Errno> {
         let target = fs::read_link(link).map_err(|e| errno(&e))?;
         symlinkat(&target, &root, inside(link))?;
     }
-    for place in PLACES.map(Path::new) {
+    for place in PLACES.map(|place| Path::new(OsStr::from_bytes(place.to_bytes()))) {
         make_folder(&root, place)?;
     }
     for bind in binds {
