@@ -16,7 +16,7 @@ use crate::build::MANAGER;
 use crate::conditions::types;
 use crate::context::{Context, reference};
 use crate::crd::{JudgeCluster, JudgeClusterStatus};
-use crate::status::{self, Findings, is_turn};
+use crate::status::{self, Findings, is_turn, number};
 use crate::world::Seen;
 
 /// Says how a cluster is. Returns when there is more to say.
@@ -145,7 +145,7 @@ fn resized(context: &Context, seen: &Seen, new: &JudgeClusterStatus) -> Option<E
     (told != slots).then(|| Event {
         type_: EventType::Normal,
         reason: "SlotsChanged".to_owned(),
-        note: Some(format!("{slots} slots on {} nodes, {told} before", new.nodes.ready)),
+        note: Some(changed(slots, new.nodes.ready, told)),
         action: "Sizing".to_owned(),
         secondary: None,
     })
@@ -156,6 +156,11 @@ mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
     use super::*;
+
+fn changed(slots: u32, nodes: u32, before: u32) -> String {
+    let (slot, node) = (number(slots, "slot", "slots"), number(nodes, "node", "nodes"));
+    format!("{slots} {slot} on {nodes} {node}, {before} before")
+}
 
     fn status(conditions: &[(&str, &str, &str)]) -> JudgeClusterStatus {
         let condition = |(type_, status, reason): &(&str, &str, &str)| Condition {
@@ -176,6 +181,12 @@ mod tests {
         let bad =
             status(&[("Degraded", "True", "ImagePullFailed"), ("Available", "True", "Ready")]);
         let reasons = |old: Option<&JudgeClusterStatus>, new: &JudgeClusterStatus| {
+    #[test]
+    fn one_slot_and_one_node_are_told_as_one() {
+        assert_eq!(changed(1, 1, 4), "1 slot on 1 node, 4 before");
+        assert_eq!(changed(16, 4, 1), "16 slots on 4 nodes, 1 before");
+    }
+
             turns(old, new).into_iter().map(|event| event.reason).collect::<Vec<_>>()
         };
         assert_eq!(reasons(None, &fine), ["Ready"], "that nothing is wrong is no news at first");

@@ -139,6 +139,11 @@ fn unknown(message: impl Into<String>) -> Verdict {
     Verdict { status: "Unknown", reason: reasons::NOT_STARTED, message: message.into() }
 }
 
+/// A word in the number that a count asks for.
+pub(crate) fn number<'a>(count: u32, one: &'a str, many: &'a str) -> &'a str {
+    if count == 1 { one } else { many }
+}
+
 /// What is to be said. Times change only where a condition's status does.
 #[must_use]
 pub fn status(findings: &Findings<'_>, now: Timestamp) -> JudgeClusterStatus {

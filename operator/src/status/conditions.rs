@@ -3,7 +3,7 @@
 mod field;
 mod redis;
 
-use super::{Findings, Verdict, no, unknown, yes};
+use super::{Findings, Verdict, no, number, unknown, yes};
 use crate::build::{COMPONENT, INSTANCE};
 use crate::conditions::reasons;
 use crate::crd::ServiceMonitorMode;
@@ -45,10 +45,24 @@ fn available(findings: &Findings<'_>, degraded: &Verdict) -> Verdict {
         return no(reasons::NO_NODES, message);
     }
     if ready == 0 {
-        let message = format!("none of {desired} workers is ready");
+        let message = none_ready(desired, "worker", "workers");
         return no(reasons::NO_WORKER_READY, wrong(degraded, &message));
     }
-    yes(reasons::WORKERS_READY, format!("{ready} of {desired} workers are ready"))
+    yes(reasons::WORKERS_READY, format!("{} ready", share(ready, desired)))
+}
+
+/// That none of so many is ready.
+fn none_ready(count: u32, one: &str, many: &str) -> String {
+    match count {
+        1 => format!("the one {one} is not ready"),
+        _ => format!("none of {count} {many} is ready"),
+    }
+}
+
+/// So many of all workers, and their verb.
+fn share(part: u32, all: u32) -> String {
+    let (workers, are) = (number(all, "worker", "workers"), number(part, "is", "are"));
+    format!("{part} of {all} {workers} {are}")
 }
 
 /// What is wrong, where something is.
@@ -70,12 +84,11 @@ fn progressing(findings: &Findings<'_>) -> Verdict {
     if rollout.is_done(findings.survey.not_ready) {
         return no(reasons::ROLLED_OUT, "all workers are as the spec says");
     }
-    let counts =
-        format!("{updated} of {desired} workers are of the newest template, {ready} ready");
+    let counts = format!("{} of the newest template, {ready} ready", share(updated, desired));
     if findings.stalled {
         let message = format!(
             "{counts}, and nothing has moved for spec.updateStrategy.stalledAfterSeconds; see the \
-             condition Degraded and `kubectl describe pod` of those that are not ready"
+             condition Degraded and `kubectl describe pod` of what is not ready"
         );
         return no(reasons::ROLLOUT_STALLED, message);
     }
@@ -132,10 +145,11 @@ fn stalled(findings: &Findings<'_>) -> String {
     let ca = ca.map_or_else(String::new, |(field, name)| {
         format!("; create {name:?}, which {field} names, if it is missing or lacks that key")
     });
-    format!(
-        "{count} workers wait for their volumes, their network or their image; see `kubectl describe \
-         pod -n {namespace}`{ca}"
-    )
+    let wait = match count {
+        1 => "worker waits for its volumes, its network or its image",
+        _ => "workers wait for their volumes, their network or their image",
+    };
+    format!("{count} {wait}; see `kubectl describe pod -n {namespace}`{ca}")
 }
 
 /// Pods that cannot be made at all: they are missing, and the DaemonSet's controller says why.
@@ -182,28 +196,43 @@ fn trouble(
     pod: &str,
     said: &str,
 ) -> String {
-    let lacks;
-    let what = match kind {
-        TroubleKind::Room => {
-            "find no room on their node; make room, lower spec.resources.requests, or leave the node \
-             out by spec.placement"
-        }
-        TroubleKind::Image => "cannot pull the image; see spec.image and spec.imagePullSecrets",
+    let correct;
+    let (one, many, cure) = match kind {
+        TroubleKind::Room => (
+            "finds no room on its node",
+            "find no room on their nodes",
+            "make room, lower spec.resources.requests, or leave the node out by spec.placement",
+        ),
+        TroubleKind::Image => (
+            "cannot pull the image",
+            "cannot pull the image",
+            "see spec.image and spec.imagePullSecrets",
+        ),
         TroubleKind::Config => {
             let field = field::that_names(findings.seen.spec.as_ref().ok(), said);
             let field = field.unwrap_or_else(|| "the spec".to_owned());
-            lacks =
-                format!("lack a secret or ConfigMap; create it, or correct its name in {field}");
-            &lacks
+            correct = format!("create it, or correct its name in {field}");
+            ("lacks a secret or ConfigMap", "lack a secret or ConfigMap", &*correct)
         }
-        TroubleKind::Settings => "refuse their settings; see spec.env and spec.languages",
-        TroubleKind::Sandbox => {
-            "have no working sandbox; `evalx doctor` in the pod tells which step fails"
+        TroubleKind::Settings => {
+            ("refuses its settings", "refuse their settings", "see spec.env and spec.languages")
         }
-        TroubleKind::Queue => "do not reach the queue; see spec.queue and the network policies",
-        TroubleKind::Crash => "end with an error; see `kubectl logs --previous`",
+        TroubleKind::Sandbox => (
+            "has no working sandbox",
+            "have no working sandbox",
+            "`evalx doctor` in the pod tells which step fails",
+        ),
+        TroubleKind::Queue => (
+            "does not reach the queue",
+            "do not reach the queue",
+            "see spec.queue and the network policies",
+        ),
+        TroubleKind::Crash => {
+            ("ends with an error", "end with an error", "see `kubectl logs --previous`")
+        }
     };
-    format!("{count} workers {what} ({pod}: {said})")
+    let (workers, fail) = (number(count, "worker", "workers"), number(count, one, many));
+    format!("{count} {workers} {fail}; {cure} ({pod}: {said})")
 }
 
 /// The HTTP service is what users see, but workers judge without it: it is the last thing to say.
@@ -214,10 +243,11 @@ fn service(findings: &Findings<'_>) -> Option<Verdict> {
     let tokens = api.token_secret_ref.as_ref().map_or_else(String::new, |secret| {
         format!(", and whether the secret of spec.api.tokenSecretRef ({}) is there", secret.name)
     });
+    let none =
+        none_ready(service.wanted, "replica of the HTTP service", "replicas of the HTTP service");
     let message = format!(
-        "none of {} replicas of the HTTP service is ready; see `kubectl describe pod -n {} -l \
-         {INSTANCE}={},{COMPONENT}=api`{tokens}",
-        service.wanted, key.namespace, key.name
+        "{none}; see `kubectl describe pod -n {} -l {INSTANCE}={},{COMPONENT}=api`{tokens}",
+        key.namespace, key.name
     );
     Some(yes(reasons::API_NOT_READY, message))
 }
@@ -234,14 +264,17 @@ fn sized(findings: &Findings<'_>) -> Verdict {
         return no(reasons::NODES_FORBIDDEN, message);
     }
     if silent.count > 0 {
+        let nodes = nodes(silent.count);
         let message =
-            format!("no slots on nodes whose status.allocatable.cpu says nothing: {silent}");
+            format!("no slots on {nodes} whose status.allocatable.cpu says nothing: {silent}");
         return no(reasons::ALLOCATABLE_UNKNOWN, message);
     }
     if small.count > 0 {
         let message = format!(
-            "nodes with room for fewer slots than spec.sandbox.minPerNode, which they have all the \
-             same: {small}"
+            "{} with room for fewer slots than spec.sandbox.minPerNode, which {} all the same: \
+             {small}",
+            nodes(small.count),
+            number(small.count, "it has", "they have")
         );
         return no(reasons::NODE_TOO_SMALL, message);
     }
@@ -251,12 +284,17 @@ fn sized(findings: &Findings<'_>) -> Verdict {
     if large.count > 0 {
         // Nothing is wrong and nothing is to be mended: it is said, lest somebody counts and wonders.
         let message = format!(
-            "{BOXES} slots, as many as one worker can run, on nodes with room for more: {large}; \
-             smaller nodes, or a greater spec.sandbox.cpuPerSlot, use all of it"
+            "{BOXES} slots, as many as one worker can run, on {} with room for more: {large}; \
+             smaller nodes, or a greater spec.sandbox.cpuPerSlot, use all of it",
+            nodes(large.count)
         );
         return yes(reasons::WORKER_FULL, message);
     }
     yes(reasons::AS_EXPECTED, "each worker has been told its slots")
+}
+
+fn nodes(count: u32) -> &'static str {
+    number(count, "a node", "nodes")
 }
 
 fn sandbox(findings: &Findings<'_>) -> Verdict {
@@ -266,6 +304,7 @@ fn sandbox(findings: &Findings<'_>) -> Verdict {
     }
     match survey.ready {
         0 => unknown("no worker has passed its self-check yet"),
+        1 => yes(reasons::SELF_CHECK_PASSED, "1 worker has passed its self-check"),
         ready => {
             yes(reasons::SELF_CHECK_PASSED, format!("{ready} workers have passed their self-check"))
         }
@@ -287,6 +326,7 @@ fn queue(findings: &Findings<'_>) -> Verdict {
     }
     match survey.ready {
         0 => unknown("no worker has reached the queue yet"),
+        1 => yes(reasons::QUEUE_REACHED, "1 worker reaches the queue"),
         ready => yes(reasons::QUEUE_REACHED, format!("{ready} workers reach the queue")),
     }
 }
@@ -322,8 +362,10 @@ fn conflict(survey: &Survey) -> Verdict {
         return no(reasons::NONE, "no other cluster has these nodes");
     }
     let message = format!(
-        "no slots on nodes that an older cluster has ({rivals}): {conflicts}; give the two \
-         different nodes by spec.placement"
+        "no slots on {} that {} ({rivals}): {conflicts}; give them different nodes by \
+         spec.placement",
+        nodes(conflicts.count),
+        number(rivals.count, "an older cluster has", "older clusters have")
     );
     yes(reasons::OLDER_CLUSTER, message)
 }

@@ -403,3 +403,53 @@ fn nodes_that_are_too_large_for_one_worker_are_named() {
     assert!(message.contains("512") && message.contains("huge-1, huge-2"), "{message}");
     assert_eq!(&*status.state, "Running");
 }
+
+#[test]
+fn a_fleet_of_one_is_told_in_the_singular() {
+    use TroubleKind::{Config, Crash, Image, Queue, Room, Sandbox, Settings};
+    let seen = seen(json!({ "api": { "replicas": 1 } }));
+    let mut told = Vec::new();
+    let mut say = |survey: &Survey, ready: u32, change: &dyn Fn(&mut Findings<'_>)| {
+        let mut findings = findings(&seen, survey);
+        findings.rollout = Some(rollout(1, 1, ready));
+        change(&mut findings);
+        told.extend(status(&findings, now()).conditions.into_iter().map(|c| c.message));
+    };
+    let well = Survey { pods: 1, ready: 1, ..Survey::default() };
+    say(&well, 1, &|_| {});
+    say(&well, 1, &|findings| {
+        findings.service = Some(Service { ready: 0, wanted: 1, late: true });
+    });
+    let unwell = Survey { pods: 1, waiting: 1, ..Survey::default() };
+    say(&unwell, 0, &|findings| findings.stalled = true);
+    for kind in [Room, Image, Config, Settings, Sandbox, Queue, Crash] {
+        let mut survey = unwell.clone();
+        survey.troubles.insert(kind, (1, "c-worker-x".to_owned(), "the reason".to_owned()));
+        say(&survey, 0, &|_| {});
+    }
+    let (one, two) = (Names::of(["a"]), Names::of(["ns/old"]));
+    say(&Survey { unknown: one.clone(), ..well.clone() }, 1, &|_| {});
+    say(&Survey { small: one.clone(), ..well.clone() }, 1, &|_| {});
+    say(&Survey { large: one.clone(), ..well.clone() }, 1, &|_| {});
+    say(&Survey { conflicts: one, rivals: two, ..well }, 1, &|_| {});
+    for wanted in [
+        "1 of 1 worker is ready",
+        "the one worker is not ready",
+        "the one replica of the HTTP service is not ready",
+        "1 worker waits for its volumes",
+        "1 worker finds no room on its node;",
+        "1 worker does not reach the queue;",
+        "1 worker has passed its self-check",
+        "no slots on a node that an older cluster has (ns/old): a;",
+    ] {
+        assert!(told.iter().any(|message| message.contains(wanted)), "{wanted}: {told:#?}");
+    }
+    let many = ["1 workers", "of 1 replicas", "their ", "they ", "on nodes", " are "];
+    for message in &told {
+        // These are of all workers, however many, or of a limit that is the same for each.
+        let general = ["all workers are as the spec says", "slots, as many as one worker can run"];
+        if !general.iter().any(|words| message.contains(words)) {
+            assert!(!many.iter().any(|words| message.contains(words)), "{message}");
+        }
+    }
+}
