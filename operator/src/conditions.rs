@@ -65,8 +65,6 @@ pub mod reasons {
     pub const FORBIDDEN: &str = "Forbidden";
     /// An object of somebody else has a name that is needed.
     pub const NAME_TAKEN: &str = "NameTaken";
-    /// The API server does not answer.
-    pub const API_UNAVAILABLE: &str = "ApiUnavailable";
     /// The namespace does not allow privileged pods.
     pub const POD_SECURITY: &str = "PodSecurityForbidden";
     /// The namespace's quota is used up.
@@ -125,4 +123,73 @@ pub mod reasons {
     pub const OLDER_CLUSTER: &str = "OlderCluster";
     /// No other has.
     pub const NONE: &str = "None";
+
+    /// Those by which a cluster turns bad: an event warns, and they are counted. The others say that
+    /// something is well, not known yet, or as somebody wanted it.
+    pub const FAILURES: [&str; 25] = [
+        ROLLOUT_STALLED,
+        INVALID_SPEC,
+        REJECTED,
+        FORBIDDEN,
+        NAME_TAKEN,
+        POD_SECURITY,
+        QUOTA,
+        PODS_REJECTED,
+        IMAGE_PULL,
+        CONFIG_MISSING,
+        UNSCHEDULABLE,
+        MISCONFIGURED,
+        CRASHING,
+        SELF_CHECK_FAILED,
+        QUEUE_UNREACHABLE,
+        REDIS_PENDING,
+        REDIS_IMAGE,
+        REDIS_CRASHING,
+        REDIS_NOT_READY,
+        API_NOT_READY,
+        LANGUAGES_INVALID,
+        ALLOCATABLE_UNKNOWN,
+        NODE_TOO_SMALL,
+        NODES_FORBIDDEN,
+        OLDER_CLUSTER,
+    ];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reasons::{self, FAILURES};
+
+    /// The reasons that are no failures.
+    const FINE: [&str; 18] = [
+        reasons::AS_EXPECTED,
+        reasons::NOT_STARTED,
+        reasons::WORKERS_READY,
+        reasons::NO_WORKER_READY,
+        reasons::NO_NODES,
+        reasons::SUSPENDED,
+        reasons::DELETING,
+        reasons::ROLLING_OUT,
+        reasons::ROLLED_OUT,
+        reasons::SELF_CHECK_PASSED,
+        reasons::QUEUE_REACHED,
+        reasons::WORKER_FULL,
+        reasons::MONITORED,
+        reasons::CRD_MISSING,
+        reasons::DISABLED,
+        reasons::PAUSED,
+        reasons::ACTIVE,
+        reasons::NONE,
+    ];
+
+    #[test]
+    fn each_reason_is_a_failure_or_is_none() {
+        let (_, all) = include_str!("conditions.rs").split_once("pub mod reasons {").unwrap();
+        let (all, _) = all.split_once("pub const FAILURES").unwrap();
+        let constants = all.split("pub const ").skip(1);
+        let mut all: Vec<&str> = constants.map(|text| text.split('"').nth(1).unwrap()).collect();
+        let mut sorted = [&FAILURES[..], &FINE[..]].concat();
+        all.sort_unstable();
+        sorted.sort_unstable();
+        assert_eq!(sorted, all);
+    }
 }

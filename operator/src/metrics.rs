@@ -39,6 +39,9 @@ pub struct Metrics {
     stalled: IntGaugeVec,
 }
 
+/// What is counted of requests that had no answer.
+const NO_ANSWER: &str = "error";
+
 /// Verbs of requests.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Verb {
@@ -51,6 +54,9 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
+    const ALL: [Self; 6] =
+        [Self::Get, Self::Watch, Self::Create, Self::Update, Self::Patch, Self::Delete];
+
     pub(crate) fn of<B>(request: &http::Request<B>) -> Self {
         let query = request.uri().query().unwrap_or_default();
         let watch = query.split('&').any(|pair| pair == "watch=true" || pair == "watch=1");
@@ -100,6 +106,15 @@ fn build_info(registry: &Registry) {
     build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
 }
 
+fn requests(registry: &Registry) -> IntCounterVec {
+    let opts = Opts::new("rest_client_requests_total", "Requests to the API server.");
+    let requests = added(registry, IntCounterVec::new(opts, &["code", "verb"]));
+    for verb in Verb::ALL {
+        requests.with_label_values(&[NO_ANSWER, verb.as_str()]);
+    }
+    requests
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let r = &Registry::new();
@@ -128,11 +143,7 @@ impl Default for Metrics {
                 r,
                 IntGauge::new("workqueue_depth", "Clusters that wait to be looked at."),
             ),
-            requests: counts(
-                "rest_client_requests_total",
-                "Requests to the API server.",
-                &["code", "verb"],
-            ),
+            requests: requests(r),
             leader: added(
                 r,
                 IntGauge::new("evalx_operator_leader", "1 while this process holds the lease."),
@@ -155,10 +166,13 @@ impl Default for Metrics {
                     "Pods that were told their slots.",
                 ),
             ),
-            failures: counts(
-                "evalx_operator_failures_total",
-                "Times a cluster turned bad, by the condition's reason.",
-                &["reason"],
+            failures: begun(
+                counts(
+                    "evalx_operator_failures_total",
+                    "Times a cluster turned bad, by the condition's reason.",
+                    &["reason"],
+                ),
+                &reasons::FAILURES,
             ),
             slots: gauges(
                 "evalx_operator_cluster_slots",
@@ -192,7 +206,7 @@ impl Metrics {
     }
 
     pub(crate) fn requested(&self, verb: Verb, code: Option<StatusCode>) {
-        let code = code.map_or_else(|| "error".to_owned(), |code| code.as_u16().to_string());
+        let code = code.map_or_else(|| NO_ANSWER.to_owned(), |code| code.as_u16().to_string());
         self.requests.with_label_values(&[code.as_str(), verb.as_str()]).inc();
     }
 
@@ -325,6 +339,19 @@ mod tests {
             "{text}"
         );
         super::reference::compare("Operator", &text);
+    }
+
+    #[test]
+    fn what_may_fail_begins_at_0() {
+        let text = Metrics::default().text(0);
+        let labels = reasons::FAILURES.iter().map(|reason| format!("reason=\"{reason}\""));
+        let failures = labels.map(|label| format!("evalx_operator_failures_total{{{label}}} 0\n"));
+        let errors = r#"rest_client_requests_total{code="error",verb="patch"} 0"#;
+        let errors =
+            [format!("{errors}\n"), "controller_reconcile_total{result=\"error\"} 0\n".into()];
+        for line in failures.chain(errors) {
+            assert!(text.contains(&line), "{line}{text}");
+        }
     }
 
     #[test]

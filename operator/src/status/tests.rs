@@ -54,6 +54,12 @@ fn find<'a>(status: &'a JudgeClusterStatus, name: &str) -> &'a Condition {
 
 fn of<'a>(status: &'a JudgeClusterStatus, name: &str) -> (&'a str, &'a str) {
     let condition = find(status, name);
+    let bad = matches!(
+        (name, condition.status.as_str()),
+        ("Degraded" | "NodeConflict", "True") | ("Sized", "False")
+    );
+    let counted = reasons::FAILURES.contains(&condition.reason.as_str());
+    assert!(counted || !bad, "{} is not counted", condition.reason);
     (condition.status.as_str(), condition.reason.as_str())
 }
 
