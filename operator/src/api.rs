@@ -54,9 +54,19 @@ impl Error {
         self.status().is_some_and(|status| status.code == 403)
     }
 
+    /// The namespace is being deleted and takes nothing new: the cause with which the API server's
+    /// plugin `NamespaceLifecycle` says so (`NamespaceTerminatingCause` of k8s.io/api/core/v1). It is
+    /// no right that is lacking, though the code is the same.
+    pub(crate) fn is_leaving(&self) -> bool {
+        let details = self.status().and_then(|status| status.details.as_ref());
+        let mut causes = details.into_iter().flat_map(|details| &details.causes);
+        causes.any(|cause| cause.reason == "NamespaceTerminating")
+    }
+
     /// The object is wrong, and trying again does not help.
     pub(crate) fn is_refusal(&self) -> bool {
-        self.status().is_some_and(|status| matches!(status.code, 400 | 403 | 413 | 422))
+        let is = |code| matches!(code, 400 | 403 | 413 | 422);
+        self.status().is_some_and(|status| is(status.code)) && !self.is_leaving()
     }
 }
 

@@ -26,8 +26,17 @@ pub(crate) struct Refused {
     complaint: Complaint,
 }
 
-/// Writes all objects of a cluster, in their order. What the API server does not take is returned: it
-/// is the user's to mend, and the rest is written all the same.
+/// What writing came to.
+#[derive(Debug)]
+pub(crate) enum Applied {
+    /// Everything was sent. This is what the API server did not take: it is the user's to mend, and
+    /// the rest is written all the same.
+    All(Vec<Complaint>),
+    /// The namespace is being deleted, and takes nothing new.
+    Leaving,
+}
+
+/// Writes all objects of a cluster, in their order.
 ///
 /// # Errors
 /// When the API server does not answer, or is busy: later more.
@@ -35,7 +44,7 @@ pub(crate) async fn apply(
     context: &Context,
     seen: &Seen,
     objects: &[Object],
-) -> Result<Vec<Complaint>, api::Error> {
+) -> Result<Applied, api::Error> {
     let mut complaints = Vec::new();
     for object in objects {
         match one(context, seen, object).await {
@@ -45,11 +54,15 @@ pub(crate) async fn apply(
             Err(error) if object.kind == Kind::ServiceMonitor && error.is_not_found() => {
                 context.world.sight().service_monitors = false;
             }
+            // A namespace that has just gone is not found: our objects are there for any other reason.
+            Err(error) if error.is_leaving() || error.is_not_found() => {
+                return Ok(Applied::Leaving);
+            }
             Err(error) => return Err(error),
         }
     }
     remove_orphans(context, seen, objects).await?;
-    Ok(complaints)
+    Ok(Applied::All(complaints))
 }
 
 async fn one(

@@ -45,6 +45,8 @@ pub(crate) struct Memo {
     pub(crate) pace: Pace,
     /// How a change gets on.
     pub(crate) progress: Progress,
+    /// The uid of a cluster whose namespace takes nothing new, and when that was said.
+    pub(crate) leaving: Option<(String, Instant)>,
     /// What the API server did not take.
     pub(crate) refused: HashMap<(Kind, String), Refused>,
     /// Since when workers run without being ready.

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::Instant;
-use tracing::{Instrument as _, info_span, warn};
+use tracing::{Instrument as _, info, info_span, warn};
 
 use crate::annotate::annotate;
 use crate::api::{self, chain};
-use crate::apply::apply;
+use crate::apply::{Applied, apply};
 use crate::ask::ask;
 use crate::build::{Kind, api_name, build, daemon_set_name, redis_name};
 use crate::context::Context;
@@ -32,6 +32,9 @@ const ASK_AGAIN: Duration = Duration::from_secs(15);
 const ASKED: usize = 2;
 /// So long Redis and the HTTP service may take to start: a volume is made, an image pulled.
 const STARTS: Duration = Duration::from_secs(30);
+/// So long nothing is tried in a namespace that is being deleted. There is no way back for it, so its
+/// clusters go, too, and the watch tells.
+const LEAVING: Duration = Duration::from_secs(60);
 /// In any case a cluster is looked at so often. It costs no call, but mends what a lost event left.
 const ANYWAY: Duration = Duration::from_secs(300);
 
@@ -82,13 +85,18 @@ async fn look(context: &Context, key: &Key) -> Result<Option<Duration>, api::Err
     if seen.deleted.is_some() {
         return deleted(context, seen).await;
     }
+    if let Some(rest) = leaving(context, seen) {
+        return Ok(Some(rest));
+    }
     let paused = seen.spec.as_ref().is_ok_and(|spec| spec.paused);
     let mut made = make(context, seen).await?;
     if !paused {
         deletion::mark(context, seen).await?;
         if let Some(fleet) = &made.fleet {
-            let refused = apply(context, seen, &build(fleet)).await?;
-            made.complaints.extend(refused);
+            match apply(context, seen, &build(fleet)).await? {
+                Applied::All(refused) => made.complaints.extend(refused),
+                Applied::Leaving => return Ok(Some(leave(context, seen))),
+            }
         }
     }
     let survey = survey(seen, made.fleet.as_ref(), &context.world.sight());
@@ -106,6 +114,24 @@ async fn deleted(context: &Context, seen: &Seen) -> Result<Option<Duration>, api
         return Ok(left);
     }
     Ok(None)
+}
+
+/// The namespace takes nothing new: there is nothing to mend, and nobody to tell it to.
+fn leave(context: &Context, seen: &Seen) -> Duration {
+    let (namespace, judgecluster) = (&*seen.key.namespace, &*seen.key.name);
+    info!(namespace, judgecluster, "the namespace is being deleted; nothing is made in it");
+    context.memo(&seen.key, |memo| memo.leaving = Some((seen.uid.clone(), Instant::now())));
+    LEAVING
+}
+
+/// How long to leave a cluster alone, if its namespace is being deleted. Another one of this name is
+/// in a namespace that was made anew.
+fn leaving(context: &Context, seen: &Seen) -> Option<Duration> {
+    let at = context.memo(&seen.key, |memo| {
+        memo.leaving.take_if(|(uid, at)| *uid != seen.uid || at.elapsed() >= LEAVING);
+        memo.leaving.as_ref().map(|(_, at)| *at)
+    });
+    at.map(|at| LEAVING.saturating_sub(at.elapsed()))
 }
 
 /// Dereference and validate.

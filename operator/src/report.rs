@@ -9,7 +9,7 @@ use kube::core::{ApiResource, DynamicObject};
 use kube::runtime::events::{Event, EventType};
 use serde_json::json;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::api::{self, call, chain};
 use crate::build::MANAGER;
@@ -86,13 +86,19 @@ async fn tell(
     for event in events {
         let (reason, note) = (event.reason.clone(), event.note.clone().unwrap_or_default());
         info!(namespace = &*seen.key.namespace, judgecluster = &*seen.key.name, reason, "{note}");
-        if event.type_ == EventType::Warning {
-            context.metrics.failure(&event.reason);
-        }
         let about = reference(seen);
         let publishing = context.recorder.publish(&event, &about);
-        if let Err(error) = call("write an event", publishing).await {
-            warn!(reason, error = chain(&error), "an event is lost");
+        match call("write an event", publishing).await {
+            // Whatever turns bad there, it does because all of it is being deleted.
+            Err(error) if error.is_leaving() => {
+                debug!(reason, "the namespace is being deleted; no event is written in it");
+                continue;
+            }
+            Err(error) => warn!(reason, error = chain(&error), "an event is lost"),
+            Ok(()) => {}
+        }
+        if event.type_ == EventType::Warning {
+            context.metrics.failure(&event.reason);
         }
     }
 }
@@ -151,16 +157,16 @@ fn resized(context: &Context, seen: &Seen, new: &JudgeClusterStatus) -> Option<E
     })
 }
 
+fn changed(slots: u32, nodes: u32, before: u32) -> String {
+    let (slot, node) = (number(slots, "slot", "slots"), number(nodes, "node", "nodes"));
+    format!("{slots} {slot} on {nodes} {node}, {before} before")
+}
+
 #[cfg(test)]
 mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
     use super::*;
-
-fn changed(slots: u32, nodes: u32, before: u32) -> String {
-    let (slot, node) = (number(slots, "slot", "slots"), number(nodes, "node", "nodes"));
-    format!("{slots} {slot} on {nodes} {node}, {before} before")
-}
 
     fn status(conditions: &[(&str, &str, &str)]) -> JudgeClusterStatus {
         let condition = |(type_, status, reason): &(&str, &str, &str)| Condition {
@@ -176,17 +182,17 @@ fn changed(slots: u32, nodes: u32, before: u32) -> String {
     }
 
     #[test]
-    fn only_turns_are_events() {
-        let fine = status(&[("Degraded", "False", "AsExpected"), ("Available", "True", "Ready")]);
-        let bad =
-            status(&[("Degraded", "True", "ImagePullFailed"), ("Available", "True", "Ready")]);
-        let reasons = |old: Option<&JudgeClusterStatus>, new: &JudgeClusterStatus| {
-    #[test]
     fn one_slot_and_one_node_are_told_as_one() {
         assert_eq!(changed(1, 1, 4), "1 slot on 1 node, 4 before");
         assert_eq!(changed(16, 4, 1), "16 slots on 4 nodes, 1 before");
     }
 
+    #[test]
+    fn only_turns_are_events() {
+        let fine = status(&[("Degraded", "False", "AsExpected"), ("Available", "True", "Ready")]);
+        let bad =
+            status(&[("Degraded", "True", "ImagePullFailed"), ("Available", "True", "Ready")]);
+        let reasons = |old: Option<&JudgeClusterStatus>, new: &JudgeClusterStatus| {
             turns(old, new).into_iter().map(|event| event.reason).collect::<Vec<_>>()
         };
         assert_eq!(reasons(None, &fine), ["Ready"], "that nothing is wrong is no news at first");

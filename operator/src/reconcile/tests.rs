@@ -26,6 +26,8 @@ struct Server {
     storm: Option<(u16, u32)>,
     /// Writes to paths that end so are refused with this code and message.
     refused: Option<(&'static str, u16, &'static str)>,
+    /// The namespace is being deleted: what is there can be changed, and nothing made.
+    leaving: bool,
     silent: bool,
 }
 
@@ -43,6 +45,21 @@ fn failure(code: u16, message: &str) -> (u16, Value) {
         "code": code, "reason": reason, "message": message,
     });
     (code, status)
+}
+
+/// How Kubernetes 1.36 refuses what is made in a namespace that is being deleted.
+fn leaving(path: &str) -> (u16, Value) {
+    let said = "unable to create new content in namespace ns because it is being terminated";
+    let cause = json!({
+        "reason": "NamespaceTerminating", "field": "metadata.namespace",
+        "message": "namespace ns is being terminated",
+    });
+    let status = json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403,
+        "reason": "Forbidden", "message": format!("{path} is forbidden: {said}"),
+        "details": { "causes": [cause] },
+    });
+    (403, status)
 }
 
 /// Puts all of `new` into `old`, deeply; null removes.
@@ -77,6 +94,11 @@ impl Server {
             && method != Method::GET
         {
             return failure(code, message);
+        }
+        let object = path.strip_suffix("/status").unwrap_or(path);
+        let writes = matches!(*method, Method::PATCH | Method::POST);
+        if self.leaving && writes && !self.objects.contains_key(object) {
+            return leaving(path);
         }
         match (method.as_str(), sent) {
             ("GET", _) => {
@@ -365,6 +387,47 @@ async fn a_storm_of_conflicts_ends_in_the_same_fleet() {
     assert_eq!(scene.slots("a"), json!("4"));
     assert_eq!(scene.degraded().0, "AsExpected");
     assert!(scene.server.lock().unwrap().objects.contains_key(DAEMON_SET));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_is_being_deleted_is_left_alone() {
+    let scene = Scene::new(json!({}));
+    scene.node("a", "4");
+    scene.look().await.unwrap();
+    let (before, _) = (scene.status(), scene.writes());
+    let lose = || {
+        scene.server.lock().unwrap().objects.remove(DAEMON_SET);
+        scene.context.world.sight().drop_live(&scene.key, Kind::DaemonSet, "c-worker");
+    };
+    // What is in it goes one by one, and each is an event.
+    scene.server.lock().unwrap().leaving = true;
+    lose();
+    for _ in 0..50 {
+        assert!(scene.look().await.unwrap().is_some());
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    assert_eq!(scene.writes(), [format!("PATCH {DAEMON_SET}")], "tried once a minute");
+    assert_eq!(scene.status(), before, "there is nothing to mend");
+    // What turns bad is told to nobody, and is no failure.
+    tokio::time::advance(Duration::from_secs(60)).await;
+    scene.cluster(json!({ "sandbox": { "minPerNode": "two" } }), 2);
+    scene.look().await.unwrap();
+    assert_eq!(scene.degraded().0, "InvalidSpec");
+    assert!(scene.writes().iter().any(|write| write.starts_with("POST ")), "an event was tried");
+    let metrics = scene.context.metrics.text(0);
+    let failures = metrics.lines().filter(|line| line.starts_with("evalx_operator_failures_total"));
+    assert!(failures.into_iter().all(|line| line.ends_with(" 0")), "{metrics}");
+    // A namespace that was made anew has another cluster of this name.
+    scene.cluster(json!({}), 3);
+    scene.look().await.unwrap();
+    {
+        let mut server = scene.server.lock().unwrap();
+        server.leaving = false;
+        server.objects.get_mut(CLUSTER).unwrap()["metadata"]["uid"] = "next".into();
+    }
+    scene.cluster(json!({}), 1);
+    scene.look().await.unwrap();
+    assert!(scene.server.lock().unwrap().objects.contains_key(DAEMON_SET), "it is made at once");
 }
 
 #[tokio::test(start_paused = true)]
