@@ -56,11 +56,12 @@ impl Error {
 
     /// The namespace is being deleted and takes nothing new: the cause with which the API server's
     /// plugin `NamespaceLifecycle` says so (`NamespaceTerminatingCause` of k8s.io/api/core/v1). It is
-    /// no right that is lacking, though the code is the same.
+    /// no right that is lacking, though the code is the same. Or it has just gone.
     pub(crate) fn is_leaving(&self) -> bool {
-        let details = self.status().and_then(|status| status.details.as_ref());
-        let mut causes = details.into_iter().flat_map(|details| &details.causes);
-        causes.any(|cause| cause.reason == "NamespaceTerminating")
+        let Some(status) = self.status() else { return false };
+        let Some(details) = &status.details else { return false };
+        let gone = status.code == 404 && details.kind == "namespaces";
+        gone || details.causes.iter().any(|cause| cause.reason == "NamespaceTerminating")
     }
 
     /// The object is wrong, and trying again does not help.

@@ -54,10 +54,7 @@ pub(crate) async fn apply(
             Err(error) if object.kind == Kind::ServiceMonitor && error.is_not_found() => {
                 context.world.sight().service_monitors = false;
             }
-            // A namespace that has just gone is not found: our objects are there for any other reason.
-            Err(error) if error.is_leaving() || error.is_not_found() => {
-                return Ok(Applied::Leaving);
-            }
+            Err(error) if error.is_leaving() => return Ok(Applied::Leaving),
             Err(error) => return Err(error),
         }
     }

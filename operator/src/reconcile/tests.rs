@@ -28,6 +28,8 @@ struct Server {
     refused: Option<(&'static str, u16, &'static str)>,
     /// The namespace is being deleted: what is there can be changed, and nothing made.
     leaving: bool,
+    /// It has gone.
+    gone: bool,
     silent: bool,
 }
 
@@ -60,6 +62,13 @@ fn leaving(path: &str) -> (u16, Value) {
         "details": { "causes": [cause] },
     });
     (403, status)
+}
+
+/// How it refuses what is made in a namespace that is not there.
+fn gone() -> (u16, Value) {
+    let (code, mut status) = failure(404, "namespaces \"ns\" not found");
+    status["details"] = json!({ "name": "ns", "kind": "namespaces" });
+    (code, status)
 }
 
 /// Puts all of `new` into `old`, deeply; null removes.
@@ -98,7 +107,7 @@ impl Server {
         let object = path.strip_suffix("/status").unwrap_or(path);
         let writes = matches!(*method, Method::PATCH | Method::POST);
         if self.leaving && writes && !self.objects.contains_key(object) {
-            return leaving(path);
+            return if self.gone { gone() } else { leaving(path) };
         }
         match (method.as_str(), sent) {
             ("GET", _) => {
@@ -408,6 +417,12 @@ async fn a_namespace_that_is_being_deleted_is_left_alone() {
     }
     assert_eq!(scene.writes(), [format!("PATCH {DAEMON_SET}")], "tried once a minute");
     assert_eq!(scene.status(), before, "there is nothing to mend");
+    // It has gone, and what was in it is still to be told of.
+    tokio::time::advance(Duration::from_secs(60)).await;
+    scene.server.lock().unwrap().gone = true;
+    assert!(scene.look().await.unwrap().is_some());
+    assert_eq!(scene.writes().len(), 1);
+    scene.server.lock().unwrap().gone = false;
     // What turns bad is told to nobody, and is no failure.
     tokio::time::advance(Duration::from_secs(60)).await;
     scene.cluster(json!({ "sandbox": { "minPerNode": "two" } }), 2);
