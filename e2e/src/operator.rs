@@ -61,6 +61,18 @@ pub async fn may(client: &Client, verb: &str, what: &str, namespace: &str) -> Re
     Ok(answer.status.is_some_and(|status| status.allowed))
 }
 
+/// Who an operator runs as: a ServiceAccount, after which its lease is called, too.
+#[derive(Clone, Copy, Debug)]
+pub struct Account<'a> {
+    /// Where it is, and the lease with it.
+    pub namespace: &'a str,
+    /// What it is called.
+    pub name: &'a str,
+}
+
+/// The account of most operators.
+const OWN: Account<'_> = Account { namespace: NAMESPACE, name: ACCOUNT };
+
 /// A running operator.
 #[derive(Debug)]
 pub struct Operator {
@@ -77,14 +89,26 @@ impl Operator {
         name: &str,
         arguments: &[&str],
     ) -> Result<Self> {
+        Self::start_as(OWN, cluster, program, name, arguments).await
+    }
+
+    /// The same as another account.
+    pub async fn start_as(
+        account: Account<'_>,
+        cluster: &Cluster,
+        program: &Path,
+        name: &str,
+        arguments: &[&str],
+    ) -> Result<Self> {
         let client = cluster.client().await?;
-        let kubeconfig = kubeconfig(cluster, &client, name).await?;
+        let kubeconfig = kubeconfig(cluster, &client, account, name).await?;
         let metrics = cluster.free_address();
         let log = cluster.folder().join(format!("{name}.log"));
         let plan = Plan::new(program, log)
             .arg("run")
             .arg(format!("--metrics-addr={metrics}"))
-            .arg(format!("--lease-namespace={NAMESPACE}"))
+            .arg(format!("--lease-namespace={}", account.namespace))
+            .arg(format!("--lease-name={}", account.name))
             .args(arguments.iter().copied())
             .env("KUBECONFIG", kubeconfig.to_string_lossy())
             .arg(format!("--identity={name}"));
@@ -137,18 +161,23 @@ impl Operator {
 }
 
 /// A kubeconfig with a token of the ServiceAccount.
-async fn kubeconfig(cluster: &Cluster, client: &Client, name: &str) -> Result<PathBuf> {
-    let accounts = Api::<ServiceAccount>::namespaced(client.clone(), NAMESPACE);
+async fn kubeconfig(
+    cluster: &Cluster,
+    client: &Client,
+    account: Account<'_>,
+    name: &str,
+) -> Result<PathBuf> {
+    let accounts = Api::<ServiceAccount>::namespaced(client.clone(), account.namespace);
     let request = TokenRequest {
         spec: TokenRequestSpec { expiration_seconds: Some(86_400), ..TokenRequestSpec::default() },
         ..TokenRequest::default()
     };
     let answer = accounts
-        .create_token_request(ACCOUNT, &PostParams::default(), &request)
+        .create_token_request(account.name, &PostParams::default(), &request)
         .await
         .context("the ServiceAccount gets no token")?;
     let token = answer.status.context("the answer has no token")?.token;
     let path = cluster.folder().join(format!("{name}.kubeconfig"));
-    cluster.token_kubeconfig(&path, &token, NAMESPACE)?;
+    cluster.token_kubeconfig(&path, &token, account.namespace)?;
     Ok(path)
 }

@@ -9,7 +9,7 @@ use e2e::wait::{secs, throughout, until};
 use e2e::{document, helm, kubectl};
 use serde_json::json;
 
-use crate::{RELEASE, clean, install, monitored, operator, uid};
+use crate::{RELEASE, clean, install, leave, monitored, operator, uid};
 
 const DEFINITION: &str = "crd/judgeclusters.evalx.dev";
 
@@ -41,7 +41,7 @@ pub(crate) async fn whole(scene: Arc<Scene>) {
     for what in ["service/fleet-api", "statefulset/fleet-redis", "networkpolicy/fleet-worker"] {
         uid(&scene, what, scene.namespace()).unwrap();
     }
-    scene.leave().await.unwrap();
+    leave(&scene).await;
     assert!(operator.stop().await.unwrap().success());
     nothing_refused(&scene, mark);
     // Users with the usual roles have rights on JudgeClusters.
@@ -95,7 +95,7 @@ pub(crate) async fn namespaced(scene: Arc<Scene>) {
             assert!(!may(scene.client(), "patch", what, elsewhere).await.unwrap(), "{what}");
         }
     }
-    judges.leave().await.unwrap();
+    leave(&judges).await;
     assert!(operator.stop().await.unwrap().success());
     nothing_refused(&scene, mark);
     uninstall(&scene);
@@ -177,7 +177,7 @@ pub(crate) async fn uninstalled(scene: Arc<Scene>) {
     let operator = crate::operator(&scene, "again", &[]).await;
     let now: Vec<_> = what.map(|(what, at)| uid(&scene, what, at)).into();
     assert_eq!(now, before);
-    scene.leave().await.unwrap();
+    leave(&scene).await;
     assert!(operator.stop().await.unwrap().success());
     uninstall(&scene);
 }

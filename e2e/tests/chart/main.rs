@@ -6,9 +6,12 @@
 mod install;
 mod manifests;
 mod monitoring;
+mod neighbours;
+mod oldest;
 mod refusals;
 mod render;
 mod schemas;
+mod takeover;
 mod upgrade;
 
 use std::process::ExitCode;
@@ -28,6 +31,10 @@ fn main() -> ExitCode {
         Case::new("Helm has nothing to say of the chart", render::lint),
         Case::new("every object of every set of values is taken", render::taken),
         Case::new("with a namespace's rights all is in that namespace", render::own_namespace),
+        Case::new(
+            "the oldest Kubernetes takes every object, an older one is refused",
+            oldest::refused,
+        ),
         Case::new("values that are wrong are refused by name", refusals::named),
         Case::new("alerts and dashboards are installed as asked for", monitoring::content),
         Case::new("manifests are what the chart makes", manifests::same),
@@ -37,6 +44,8 @@ fn main() -> ExitCode {
         Case::new("what Helm prints can be typed", install::notes),
         Case::new("what the READMEs say can be typed", install::readme),
         Case::new("upgraded and rolled back, the fleet goes on", upgrade::there_and_back),
+        Case::new("what kubectl has applied, a release takes over", takeover::taken_over),
+        Case::new("two releases have namespaces of their own", neighbours::apart),
         Case::new("uninstalled, JudgeClusters and workers stay", install::uninstalled),
         Case::new("a definition that is not kept goes", install::not_kept),
     ];
@@ -87,6 +96,16 @@ async fn operator(scene: &Scene, name: &str, more: &[&str]) -> Operator {
     let mut operator = Operator::start(scene.cluster(), &program, &name, more).await.unwrap();
     operator.ready().await.unwrap();
     operator
+}
+
+/// Ends the fleets of a scene. That a definition is new Kubernetes' garbage collector notices when it
+/// looks next, within 30 s, and here it is new in each case: what it would collect is deleted.
+async fn leave(scene: &Scene) {
+    for what in ["judgeclusters", "daemonsets,deployments,statefulsets"] {
+        let delete = ["delete", what, "--all", "-n", scene.namespace()];
+        kubectl::run(scene.cluster(), &delete).unwrap();
+    }
+    scene.leave().await.unwrap();
 }
 
 /// The uid of an object, as kubectl calls it.

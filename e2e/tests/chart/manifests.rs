@@ -9,7 +9,7 @@ use e2e::{helm, kubectl, programs};
 use serde_json::json;
 
 use crate::render::template;
-use crate::{clean, operator};
+use crate::{clean, leave, operator};
 
 const WIDE: &str = "#   kubectl apply --server-side -f manifests/\n";
 const NARROW: &str = "# For JudgeClusters of chosen namespaces only, here of `judges`, which has to be there:\n\
@@ -106,7 +106,7 @@ pub(crate) async fn applied(scene: Arc<Scene>) {
     scene.judge("fleet", &json!({})).await.unwrap();
     scene.slots_are(&[(&node, 4)]).await;
     scene.condition("fleet", "Available", "True", "").await;
-    scene.leave().await.unwrap();
+    leave(&scene).await;
     assert!(operator.stop().await.unwrap().success());
     let mut refused = cluster.audit().since(mark).unwrap();
     refused.retain(|entry| entry.user == USER && entry.forbidden);

@@ -11,7 +11,7 @@ use e2e::{helm, kubectl, programs};
 use crate::{RELEASE, clean, monitored, schemas};
 
 /// The sets of values, by their paths in the checkout.
-fn sets() -> Vec<String> {
+pub(crate) fn sets() -> Vec<String> {
     let folder = format!("{}/ci", helm::CHART);
     let files = std::fs::read_dir(programs::checkout().join(&folder)).unwrap();
     let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
@@ -68,7 +68,7 @@ pub(crate) async fn taken(scene: Arc<Scene>) {
         kubectl::feed(cluster, &dry, &text).unwrap_or_else(|error| panic!("{set}: {error:#}"));
         all = format!("{all}\n---\n{text}");
     }
-    let folder = schemas::write(&scene, &all);
+    let folder = schemas::write(&scene, "schemas", &schemas::served(&scene), &all);
     let said = helm::conform(cluster, &folder, &all).unwrap();
     assert!(said.contains("Invalid: 0, Errors: 0, Skipped: 0"), "{said}");
     // The comparison itself: what is misspelt is seen.

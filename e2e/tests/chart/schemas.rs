@@ -9,13 +9,22 @@ use serde_json::{Map, Value, json};
 
 use crate::render::objects;
 
-/// Writes a schema for every kind that is in the text, and hands out their folder.
-pub(crate) fn write(scene: &Scene, text: &str) -> PathBuf {
-    let wanted: BTreeSet<&str> = objects(text).into_iter().map(|(kind, _)| kind).collect();
+/// What the API server describes.
+pub(crate) fn served(scene: &Scene) -> Map<String, Value> {
     let all = kubectl::run(scene.cluster(), &["get", "--raw", "/openapi/v2"]).unwrap();
-    let all: Value = serde_json::from_str(&all).unwrap();
-    let all = all["definitions"].as_object().unwrap();
-    let folder = scene.cluster().folder().join("schemas");
+    definitions(&all)
+}
+
+/// The types that a description in the form of OpenAPI 2 has.
+pub(crate) fn definitions(description: &str) -> Map<String, Value> {
+    let mut all: Value = serde_json::from_str(description).unwrap();
+    std::mem::take(all["definitions"].as_object_mut().unwrap())
+}
+
+/// Writes a schema for every kind that is in the text, and hands out their folder.
+pub(crate) fn write(scene: &Scene, name: &str, all: &Map<String, Value>, text: &str) -> PathBuf {
+    let wanted: BTreeSet<&str> = objects(text).into_iter().map(|(kind, _)| kind).collect();
+    let folder = scene.cluster().folder().join(name);
     std::fs::create_dir_all(&folder).unwrap();
     for (name, definition) in all {
         for of in definition["x-kubernetes-group-version-kind"].as_array().into_iter().flatten() {
@@ -40,7 +49,7 @@ pub(crate) fn write(scene: &Scene, text: &str) -> PathBuf {
 }
 
 /// A definition and all that it refers to, made strict.
-fn collect(name: &str, all: &Map<String, Value>, into: &mut BTreeMap<String, Value>) {
+pub(crate) fn collect(name: &str, all: &Map<String, Value>, into: &mut BTreeMap<String, Value>) {
     if into.contains_key(name) {
         return;
     }

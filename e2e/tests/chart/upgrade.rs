@@ -6,14 +6,25 @@ use std::sync::Arc;
 
 use e2e::operator::NAMESPACE;
 use e2e::scene::Scene;
-use e2e::{helm, kubectl};
+use e2e::{document, helm, kubectl};
 use serde_json::json;
 
 use crate::render::copy;
-use crate::{RELEASE, clean, install, operator, uid};
+use crate::{RELEASE, clean, install, leave, operator, uid};
+
+/// What the page says to type: to upgrade, to go back, and to take over what was applied.
+pub(crate) fn commands() -> [Vec<String>; 3] {
+    document::commands("docs/upgrade.md").unwrap().try_into().expect("three commands")
+}
+
+/// A command with another chart in the place of ours, and more words.
+pub(crate) fn with(command: &[String], chart: &str, more: &[&str]) -> Vec<String> {
+    let words = command.iter().map(|word| if word == helm::CHART { chart } else { word });
+    words.chain(more.iter().copied()).map(str::to_owned).collect()
+}
 
 /// The chart as it may be one day: another version, and a field more.
-fn next(scene: &Scene) -> PathBuf {
+pub(crate) fn next(scene: &Scene) -> PathBuf {
     let chart = copy(scene, "next");
     let change = |file: &str, from: &str, to: &str| {
         let path = chart.join(file);
@@ -30,7 +41,7 @@ fn next(scene: &Scene) -> PathBuf {
 
 /// What must be the same all the time: the fleet's objects, the pods, and the numbers that say that
 /// nothing of them was changed.
-async fn fleet(scene: &Arc<Scene>) -> Vec<String> {
+pub(crate) async fn fleet(scene: &Arc<Scene>) -> Vec<String> {
     let at = scene.namespace();
     let mut all = vec![
         uid(scene, "crd/judgeclusters.evalx.dev", "").unwrap(),
@@ -49,7 +60,7 @@ async fn fleet(scene: &Arc<Scene>) -> Vec<String> {
 }
 
 /// Sets the field that only the next definition has. Another one drops it.
-fn sparkles(scene: &Scene) -> bool {
+pub(crate) fn sparkles(scene: &Scene) -> bool {
     let patch = ["patch", "judgecluster", "fleet", "-n", scene.namespace(), "--type=merge"];
     let with = [&patch[..], &["-p", r#"{"spec": {"sparkle": "yes"}}"#]].concat();
     kubectl::run(scene.cluster(), &with).unwrap();
@@ -74,10 +85,11 @@ pub(crate) async fn there_and_back(scene: Arc<Scene>) {
 
     let chart = next(&scene);
     let chart = chart.to_str().unwrap();
-    let wait = ["-n", NAMESPACE, "--wait", "--timeout=90s"];
+    let [upgrade, rollback, _] = commands();
+    let wait = ["--wait", "--timeout=90s"];
     let set = ["--set=commonLabels.wave=two", "--set=replicas=2"];
-    let upgrade = [&["upgrade", RELEASE, chart], &wait[..], &set].concat();
-    helm::run(scene.cluster(), &upgrade).unwrap();
+    let upgrade = with(&upgrade, chart, &[&wait[..], &set].concat());
+    document::type_in(scene.cluster(), &upgrade).unwrap();
     // As the Deployment does it: the old one goes, the new one comes.
     assert!(first.stop().await.unwrap().success());
     let second = operator(&scene, "second", &[]).await;
@@ -86,7 +98,7 @@ pub(crate) async fn there_and_back(scene: Arc<Scene>) {
     scene.condition("fleet", "Available", "True", "").await;
     assert_eq!(fleet(&scene).await, before);
 
-    helm::run(scene.cluster(), &[&["rollback", RELEASE, "1"], &wait[..]].concat()).unwrap();
+    document::type_in(scene.cluster(), &with(&rollback, chart, &wait)).unwrap();
     assert!(second.stop().await.unwrap().success());
     let third = operator(&scene, "third", &[]).await;
     assert!(!sparkles(&scene), "the definition was rolled back");
@@ -97,7 +109,7 @@ pub(crate) async fn there_and_back(scene: Arc<Scene>) {
     scene.change("fleet", &json!({"sandbox": {"maxPerNode": 2}})).await.unwrap();
     let fewer: Vec<(String, u32)> = slots.iter().map(|(name, _)| (name.clone(), 2)).collect();
     scene.slots_are(&fewer).await;
-    scene.leave().await.unwrap();
+    leave(&scene).await;
     assert!(third.stop().await.unwrap().success());
     helm::run(scene.cluster(), &["uninstall", RELEASE, "-n", NAMESPACE]).unwrap();
 }
