@@ -61,7 +61,7 @@ pub(crate) static ALL: &[Attack] = &[
     attack(27, "exit 127 / print fake \"execve(\"", "RE, not SE", ""),
     attack(28, "kill(-1,9), kill(1), kill(ppid), killpg(0), SIGSTOP parent", "only own processes", ""),
     attack(29, "ptrace / process_vm_readv / pidfd_getfd on init or siblings", "EPERM", ""),
-    attack(30, "/proc/1/{environ,root,fd,maps}, /proc/<pid> of others", "ENOENT/hidden", ""),
+    attack(30, "/proc/1/{environ,root,fd,maps}, /proc/PID of others", "ENOENT/hidden", ""),
     attack(31, "read expected output: ../, /proc/self/mountinfo, /proc/self/fd leaks, other boxes' dirs", "nothing readable", ""),
     attack(32, "inherited fds (3..1023)", "none (close_range)", ""),
     attack(33, "env leak (secrets of the worker)", "whitelist only", ""),
