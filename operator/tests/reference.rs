@@ -12,11 +12,20 @@ use serde_json::Value;
 const HEAD: &str = "\
 # JudgeCluster
 
-Every field of `evalx.dev/v1alpha1`. [`examples/judgecluster-full.yaml`](../examples/judgecluster-full.yaml) has them all in one
-file; `kubectl explain judgecluster.spec` says the same of the definition that is installed.
+Every field of `evalx.dev/v1alpha1`. `examples/judgecluster-full.yaml` has them [all in one file](#all-of-it); `kubectl explain
+judgecluster.spec` says the same of the definition that is installed.
 
 This page is made from that definition.
 
+";
+
+/// The example, which mdBook puts in.
+const TAIL: &str = "
+## All of it
+
+```yaml
+{{#include ../examples/judgecluster-full.yaml}}
+```
 ";
 
 /// Types of Kubernetes' own, which Kubernetes describes.
@@ -42,7 +51,7 @@ fn the_page_on_judgeclusters_is_as_committed() {
         rows(part, &schema[part], &mut page);
         page.push('\n');
     }
-    let page = page.trim_end().to_owned() + "\n";
+    let page = page.trim_end().to_owned() + "\n" + TAIL;
     assert!(page.contains("| `spec.sandbox.overrides[].slots` | integer |  |"), "{page}");
     for (path, _) in FOREIGN {
         assert!(page.contains(&format!("| `{path}` | ")), "{path} is no field");

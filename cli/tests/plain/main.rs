@@ -8,6 +8,8 @@ mod client;
 mod dev;
 mod golden;
 mod manners;
+#[path = "../pages/mod.rs"]
+mod pages;
 #[path = "../scene/mod.rs"]
 mod scene;
 mod settings;
