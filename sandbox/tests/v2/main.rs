@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod base;
+mod container;
 mod memory;
 mod pod;
 mod worker;
@@ -18,7 +19,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 type Case = (&'static str, fn() -> Result<(), Failed>);
 
-const CASES: [Case; 13] = [
+const CASES: [Case; 15] = [
     ("a_private_namespace_is_its_own_base", base::private_namespace),
     ("a_privileged_pod_finds_its_group_in_the_whole_tree", base::whole_tree),
     ("a_group_mounted_read_only_is_made_writable_for_the_pod_alone", base::read_only),
@@ -31,6 +32,8 @@ const CASES: [Case; 13] = [
     ("memory_used_up_ends_one_box", memory::one_box),
     ("all_boxes_together_stay_below_the_limit_of_the_pod", memory::sum_of_boxes),
     ("each_run_has_a_peak_of_its_own", memory::peak),
+    ("a_worker_s_container_in_a_private_namespace_judges_and_leaves", container::private_namespace),
+    ("a_worker_s_container_that_sees_the_whole_tree_judges_and_leaves", container::whole_tree),
     ("a_program_too_large_to_start_costs_the_pod_nothing", memory::too_large_to_start),
 ];
 

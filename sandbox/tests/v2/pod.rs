@@ -58,6 +58,21 @@ impl Pod {
         Ok(Self { path, view })
     }
 
+    /// The group of a container in it, which whoever starts the container makes.
+    pub(crate) fn container(&self, name: &str) -> Self {
+        Self { path: self.path.join(name), view: self.view }
+    }
+
+    /// As the hierarchy names the group.
+    pub(crate) fn name(&self) -> String {
+        let below = self.path.strip_prefix(ROOT).unwrap_or(&self.path);
+        format!("/{}", below.display())
+    }
+
+    pub(crate) fn view(&self) -> View {
+        self.view
+    }
+
     /// The value of a file of the pod's group.
     pub(crate) fn read(&self, file: &str) -> Result<String, Failed> {
         let path = self.path.join(file);
