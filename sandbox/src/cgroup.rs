@@ -14,6 +14,7 @@ mod folder;
 mod v1;
 mod v2;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -179,6 +180,15 @@ impl Tree {
         match &self.0 {
             Kind::V2(t) => t.folders(),
             Kind::V1(t) => t.folders(),
+        }
+    }
+
+    /// Processes of owners that are dead, which were killed and do not die.
+    #[must_use]
+    pub fn stuck(&self) -> &BTreeSet<u32> {
+        match &self.0 {
+            Kind::V2(t) => t.stuck(),
+            Kind::V1(t) => t.stuck(),
         }
     }
 

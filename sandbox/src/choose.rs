@@ -124,7 +124,14 @@ fn native(parts: &Parts) -> Result<Chosen, BoxedError> {
     }
     let sandbox = NativeSandbox::new(config)?;
     sandbox.warm_up(parts.warm)?;
-    let why = format!("its self-check passes, with cgroup {}", sandbox.cgroup_version());
+    let mut why = format!("its self-check passes, with cgroup {}", sandbox.cgroup_version());
+    let left = sandbox.left_behind();
+    if !left.is_empty() {
+        let pids: Vec<_> = left.iter().map(u32::to_string).collect();
+        let pids = pids.join(", ");
+        why.push_str("; it works around processes of an evalX before it that do not die: ");
+        why.push_str(&pids);
+    }
     Ok(Chosen { sandbox: Arc::new(checked(sandbox)?), why })
 }
 

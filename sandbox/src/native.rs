@@ -160,9 +160,17 @@ impl NativeSandbox {
     /// The boxes that are not used because a process in them was killed and does not die.
     #[must_use]
     pub fn quarantined(&self) -> Vec<u32> {
+        self.agents.reap();
         let mut pool = self.lock();
         self.release(&mut pool);
         pool.wedged.clone()
+    }
+
+    /// Processes of an engine that is dead, which do not die: the kernel keeps them in a call. What
+    /// is theirs (control groups, user ids) is not used, and the next start looks again.
+    #[must_use]
+    pub fn left_behind(&self) -> Vec<u32> {
+        self.agents.tree().stuck().iter().copied().collect()
     }
 
     /// Starts slots ahead of need, so that `count` are there.

@@ -183,7 +183,7 @@ async fn serve(
         }
         std::future::pending().await
     });
-    info!(%addr, engine = board.engine, "listening: /healthz, /readyz, /metrics");
+    info!(%addr, engine = board.engine, self_check = board.why.as_str(), "listening: /healthz, /readyz, /metrics");
     image::tell(Path::new(image::FILE));
     Ok(())
 }

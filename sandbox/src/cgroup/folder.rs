@@ -1,5 +1,6 @@
 //! The folders of control groups: who owns one, and how it is made and removed.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Error, v2};
 
@@ -77,23 +79,50 @@ pub(super) fn open_dir(dir: &Path) -> Result<OwnedFd, Error> {
         .map_err(|e| Error::Step { step: "open", path: dir.to_owned(), source: e.into() })
 }
 
-/// Removes the folders below `base` whose owners are dead, with what still runs in them.
-pub(super) fn sweep(base: &Path) -> Result<(), Error> {
+/// When a start gives up what dead owners left: all that can die does so at once and side by side.
+/// Several bases and any number of owners share it, so that whoever comes next still gets its turn.
+pub(super) fn patience() -> Instant {
+    Instant::now() + Duration::from_secs(1)
+}
+
+/// Removes the folders below `base` whose owners are dead, with what still runs in them. Returns what
+/// does not die: the kernel keeps it in a call. It holds up nobody, and the next start looks again.
+pub(super) fn sweep(base: &Path, deadline: Instant) -> Result<BTreeSet<u32>, Error> {
     let entries =
         fs::read_dir(base).map_err(|source| Error::Read { path: base.to_owned(), source })?;
+    let mut dead = Vec::new();
     for entry in entries.flatten() {
         let name = entry.file_name();
         let owned = name.to_str().is_some_and(|n| n.starts_with("evalx-") && n != v2::SUPERVISOR);
         let Ok(fd) = open_dir(&entry.path()) else { continue };
         if owned && flock(&fd, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            match remove_tree(&entry.path()) {
-                // Whoever is stuck in the kernel holds up nobody else; the next start looks again.
-                Err(Error::Stuck { .. }) => {}
-                other => other?,
-            }
+            // Locked until it is removed, or another start would take it for its own to remove.
+            dead.push((entry.path(), fd));
         }
     }
-    Ok(())
+    // Before any is waited for: behind one that is stuck the others have died when it is their turn.
+    dead.iter().for_each(|(dir, _)| each_group(dir, &mut kill_members));
+    let mut stuck = BTreeSet::new();
+    for (dir, _locked) in &dead {
+        match remove_by(dir, deadline) {
+            Err(Error::Stuck { .. }) => each_group(dir, &mut |dir: &Path| {
+                let number = |pid: Pid| pid.as_raw_nonzero().get().unsigned_abs();
+                stuck.extend(members(dir).into_iter().map(number));
+            }),
+            other => other?,
+        }
+    }
+    Ok(stuck)
+}
+
+/// Calls `each` with a group and all below it.
+fn each_group(dir: &Path, each: &mut impl FnMut(&Path)) {
+    each(dir);
+    for child in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if child.file_type().is_ok_and(|t| t.is_dir()) {
+            each_group(&child.path(), each);
+        }
+    }
 }
 
 /// Whether another owner lives below `base`.
@@ -114,12 +143,16 @@ pub(super) fn remove_tree(dir: &Path) -> Result<(), Error> {
     remove_by(dir, Instant::now() + Duration::from_secs(1))
 }
 
+/// The same, by then; each folder is tried once at least.
 pub(super) fn remove_by(dir: &Path, deadline: Instant) -> Result<(), Error> {
+    let mut stuck = Ok(());
     for child in fs::read_dir(dir).into_iter().flatten().flatten() {
         if child.file_type().is_ok_and(|t| t.is_dir()) {
-            remove_by(&child.path(), deadline)?;
+            // One that stays does not keep those beside it.
+            stuck = remove_by(&child.path(), deadline).and(stuck);
         }
     }
+    stuck?;
     loop {
         match fs::remove_dir(dir) {
             Err(e) if e.raw_os_error() == Some(libc::EBUSY) => {}
@@ -142,11 +175,13 @@ fn kill_members(dir: &Path) {
     if fs::write(dir.join("cgroup.kill"), "1").is_ok() {
         return;
     }
-    let procs = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
-    for pid in
-        procs.lines().filter_map(|l| l.parse().ok()).filter_map(rustix::process::Pid::from_raw)
-    {
+    for pid in members(dir) {
         // Gone already is as good as killed.
-        let _gone = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        let _gone = kill_process(pid, Signal::KILL);
     }
+}
+
+fn members(dir: &Path) -> Vec<Pid> {
+    let procs = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
+    procs.lines().filter_map(|line| line.parse().ok()).filter_map(Pid::from_raw).collect()
 }

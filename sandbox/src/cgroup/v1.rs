@@ -3,16 +3,17 @@
 //! There is no `CLONE_INTO_CGROUP`, so the slot's agent lives in the group and everything is born
 //! there; what the agent itself holds is subtracted.
 
+use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::Error;
 use super::file::File;
-use super::folder::{make, make_owned, owner_name, remove_by, remove_tree, sweep, take_turn};
+use super::folder::{make, make_owned, owner_name, patience, remove_by, sweep, take_turn};
 use crate::Bytes;
 
 /// What may stay charged to a group between two runs: what each CPU holds in advance
@@ -29,15 +30,18 @@ pub(super) struct Tree {
     dirs: [PathBuf; 3],
     /// Held for their locks.
     _owned: Vec<OwnedFd>,
+    /// Of dead owners, and does not die.
+    stuck: BTreeSet<u32>,
 }
 
 impl Tree {
     pub(super) fn open(bases: [PathBuf; 3]) -> Result<Self, Error> {
         let _turn = take_turn(&bases[0])?;
         let name = owner_name()?;
-        let mut owned = Vec::new();
+        let (mut owned, mut stuck) = (Vec::new(), BTreeSet::new());
+        let deadline = patience();
         for base in &bases {
-            sweep(base)?;
+            stuck.extend(sweep(base, deadline)?);
             let dir = base.join(&name);
             // Two controllers may share a hierarchy.
             match make_owned(&dir) {
@@ -46,7 +50,11 @@ impl Tree {
                 Err(e) => return Err(e),
             }
         }
-        Ok(Self { dirs: bases.map(|b| b.join(&name)), _owned: owned })
+        Ok(Self { dirs: bases.map(|b| b.join(&name)), _owned: owned, stuck })
+    }
+
+    pub(super) fn stuck(&self) -> &BTreeSet<u32> {
+        &self.stuck
     }
 
     pub(super) fn folders(&self) -> Vec<PathBuf> {
@@ -60,9 +68,10 @@ impl Tree {
 
 impl Drop for Tree {
     fn drop(&mut self) {
+        let deadline = patience();
         for dir in &self.dirs {
             // What cannot be removed now is removed by the next start.
-            let _later = remove_tree(dir);
+            let _later = remove_by(dir, deadline);
         }
     }
 }
@@ -239,7 +248,7 @@ struct Folders([PathBuf; 3]);
 
 impl Drop for Folders {
     fn drop(&mut self) {
-        let deadline = Instant::now() + Duration::from_secs(1);
+        let deadline = patience();
         for dir in &self.0 {
             // What cannot be removed now is removed with the tree.
             let _later = remove_by(dir, deadline);

@@ -1,5 +1,6 @@
 //! Control groups v2: one folder a slot in the unified hierarchy.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -13,7 +14,7 @@ use rustix::mount::{MountFlags, mount_remount};
 use super::Error;
 use super::file::File;
 use super::folder::{
-    make, make_owned, open_dir, others, owner_name, remove_tree, sweep, take_turn,
+    make, make_owned, open_dir, others, owner_name, patience, remove_tree, sweep, take_turn,
 };
 use crate::Bytes;
 
@@ -36,18 +37,20 @@ pub(super) struct Tree {
     dir: PathBuf,
     /// Held for its lock.
     _owned: OwnedFd,
+    /// Of dead owners, and does not die.
+    stuck: BTreeSet<u32>,
 }
 
 impl Tree {
     pub(super) fn open(base: &Path) -> Result<Self, Error> {
         make_writable(base)?;
         let _turn = take_turn(base)?;
-        sweep(base)?;
+        let stuck = sweep(base, patience())?;
         empty_base(base)?;
         enable(base, "+")?;
         let dir = base.join(owner_name()?);
         let owned = make_owned(&dir)?;
-        let tree = Self { base: base.to_owned(), dir, _owned: owned };
+        let tree = Self { base: base.to_owned(), dir, _owned: owned, stuck };
         enable(&tree.dir, "+")?;
         tree.cap_memory()?;
         Ok(tree)
@@ -55,6 +58,10 @@ impl Tree {
 
     pub(super) fn folders(&self) -> Vec<PathBuf> {
         vec![self.dir.clone()]
+    }
+
+    pub(super) fn stuck(&self) -> &BTreeSet<u32> {
+        &self.stuck
     }
 
     pub(super) fn group(&self, name: &str) -> Result<Group, Error> {

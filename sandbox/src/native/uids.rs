@@ -3,6 +3,7 @@
 //! `RLIMIT_NPROC`, keyrings and signals count by user id on the whole machine, so two workers that
 //! share one corrupt each other's verdicts. A range is leased by a `flock` on a file, which a dead
 //! owner loses; a file that a dead owner left behind says that its range may still have processes.
+//! A range with one that does not die is left to it.
 //!
 //! Whoever starts more boxes than a range has ids leases another one.
 //!
@@ -12,10 +13,12 @@
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, fstat, open};
 use rustix::process::{Pid, Signal, kill_process};
@@ -39,6 +42,9 @@ const DRAWN: u32 = 1 << 21;
 /// So many are drawn from: up to 2^31. Of 100 pods on a machine two draw the same once in 400
 /// machines, of two pods once in two million.
 const DRAWS: u32 = 1 << 21;
+
+/// How long what a dead owner left may take to die, over all ranges; it takes milliseconds.
+const DYING: Duration = Duration::from_secs(1);
 
 /// Ranges that are tried from a drawn one on: others of the same container may have it.
 const TRIES: u32 = 64;
@@ -115,35 +121,48 @@ impl Lease {
             None => 0..LEASES,
             Some(seed) => drawn(seed)..drawn(seed) + TRIES,
         };
+        let deadline = Instant::now() + DYING;
         for number in numbers {
             let path = dir.join(number.to_string());
-            if let Some((file, left_behind)) = lock(&path)? {
-                let lease = Self { number, path, _file: file };
-                if left_behind {
-                    lease.end_survivors();
-                }
-                return Ok(lease);
+            let Some((file, left_behind)) = lock(&path)? else { continue };
+            // The file of a range that is not free stays, and the next start looks again.
+            if !left_behind || survivors_end(first(number), deadline) {
+                return Ok(Self { number, path, _file: file });
             }
         }
         Err(Error::Exhausted { dir })
     }
 
     fn first(&self) -> u32 {
-        FIRST + self.number * PER_LEASE
+        first(self.number)
     }
+}
 
-    fn end_survivors(&self) {
-        let range = self.first()..self.first() + PER_LEASE;
-        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let pid =
-                entry.file_name().to_str().and_then(|n| n.parse().ok()).and_then(Pid::from_raw);
-            let of_range = entry.metadata().is_ok_and(|m| range.contains(&m.uid()));
-            if let Some(pid) = pid.filter(|_| of_range) {
-                // Gone already is as good as killed.
-                let _gone = kill_process(pid, Signal::KILL);
-            }
+fn first(number: u32) -> u32 {
+    FIRST + number * PER_LEASE
+}
+
+/// Kills the processes of a range; whether they are gone by then. It is looked once at least.
+fn survivors_end(first: u32, deadline: Instant) -> bool {
+    loop {
+        let survivors = processes_of(first..first + PER_LEASE);
+        for pid in &survivors {
+            // Gone already is as good as killed.
+            let _gone = kill_process(*pid, Signal::KILL);
         }
+        if survivors.is_empty() || Instant::now() > deadline {
+            return survivors.is_empty();
+        }
+        // They are no children of ours, and one look at all processes is as long as this.
+        std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+fn processes_of(range: Range<u32>) -> Vec<Pid> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let of_range = |entry: &fs::DirEntry| entry.metadata().is_ok_and(|m| range.contains(&m.uid()));
+    let pid = |entry: fs::DirEntry| entry.file_name().to_str()?.parse().ok();
+    entries.filter(of_range).filter_map(pid).filter_map(Pid::from_raw).collect()
 }
 
 impl Drop for Lease {

@@ -68,6 +68,9 @@ pub(crate) static ALL: &[Scenario] = &[
     scenario("a81_nothing_to_be_had", "81", faults::nothing_to_be_had),
     scenario("a82_unkillable_guests", "72, 82", wedged::unkillable_guests)
         .with(&["a06_idle_pause"]),
+    scenario("a82_unkillable_agent", "72, 82", wedged::unkillable_agent),
+    scenario("a82_stuck_predecessors", "70, 82", wedged::stuck_predecessors)
+        .with(&["a06_idle_pause"]),
     scenario("a83_memory_above_the_box", "69, 83", faults::memory_above_the_box)
         .with(&["a08_child_out_of_memory"]),
     scenario("p_addresses", "plain", control::addresses),

@@ -180,7 +180,7 @@ pub(super) fn ids_of_two_workers(rig: &Rig) -> Result<(), Failed> {
 }
 
 /// Whom the processes that bear `mark` belong to: guests only, not those of the engine (root's).
-fn user_ids(mark: &str) -> BTreeSet<u32> {
+pub(super) fn user_ids(mark: &str) -> BTreeSet<u32> {
     let pids = alive(mark);
     let pids = pids.iter().filter_map(|line| line.split(' ').next());
     let owner = |pid: &str| fs::metadata(Path::new("/proc").join(pid)).ok().map(|m| m.uid());

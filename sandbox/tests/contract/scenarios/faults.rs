@@ -38,7 +38,7 @@ impl Fragile {
         Ok(fragile)
     }
 
-    fn agent(&self) -> Result<Pid, Failed> {
+    pub(super) fn agent(&self) -> Result<Pid, Failed> {
         let own = agents()?.into_iter().find(|pid| !self.others.contains(pid));
         Ok(own.ok_or("the engine has no agent")?)
     }
