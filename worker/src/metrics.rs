@@ -36,6 +36,10 @@ const BYTES: [f64; 14] = [
     8_589_934_592.0,
 ];
 
+/// What a second run gives: the verdict of the first, another one, or, where there was no quiet moment
+/// for it, nothing.
+const DOUBTS: [&str; 3] = ["confirmed", "changed", "unsettled"];
+
 /// All metrics of a worker.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -84,6 +88,7 @@ struct JudgingMetrics {
     cpu: HistogramVec,
     memory: HistogramVec,
     overhead: Histogram,
+    doubts: IntCounterVec,
     cache: IntCounterVec,
     sandbox_errors: IntCounterVec,
 }
@@ -187,6 +192,9 @@ impl Metrics {
         }
         for reason in ["revoked", "cancelled"] {
             self.withdrawn.with_label_values(&[reason]);
+        }
+        for outcome in DOUBTS {
+            self.judging.doubts.with_label_values(&[outcome]);
         }
         self.errors.with_label_values(&["queue"]);
     }
@@ -401,6 +409,12 @@ impl JudgingMetrics {
                 "evalx_overhead_seconds",
                 "Clock time of a test in which neither program nor checker ran.",
             ),
+            doubts: m.counts(
+                "evalx_tests_in_doubt_total",
+                "Tests that came near a limit while the machine took much from them, by what a second \
+                 run gave.",
+                &["outcome"],
+            ),
             cache: m.counts(
                 "evalx_compile_cache_requests_total",
                 "Compilations asked for, by whether the program was there already.",
@@ -434,6 +448,12 @@ impl JudgingMetrics {
             self.cpu.with_label_values(&[language]).observe(test.cpu_ms / 1000.0);
             #[expect(clippy::cast_precision_loss, reason = "for a bucket it is exact enough")]
             self.memory.with_label_values(&[language]).observe(test.memory_bytes as f64);
+            if let Some(again) = &test.again {
+                let same = again.other.map(|other| other.verdict == test.verdict);
+                let [confirmed, changed, unsettled] = DOUBTS;
+                let outcome = same.map_or(unsettled, |same| if same { confirmed } else { changed });
+                self.doubts.with_label_values(&[outcome]).inc();
+            }
         }
     }
 }
@@ -454,7 +474,10 @@ fn int(n: impl TryInto<i64>) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::judging::blank;
 
     #[test]
     fn each_name_has_our_prefix_and_each_metric_a_sentence() {
@@ -463,6 +486,36 @@ mod tests {
         for family in metrics.registry.gather() {
             assert!(family.name().starts_with("evalx_"), "{}", family.name());
             assert!(family.help().ends_with('.'), "{}", family.name());
+        }
+    }
+
+    #[test]
+    fn a_test_in_doubt_is_counted_by_what_came_of_it() {
+        let metrics = Metrics::new();
+        let test = |verdict, again: Option<Option<&str>>| {
+            let other = |verdict| json!({"verdict": verdict, "cpu_ms": 1.0, "wall_ms": 1.0});
+            let again = again.map(|o| json!({"because": "busy", "other": o.map(other)}));
+            json!({
+                "name": "t", "verdict": verdict, "cpu_ms": 1.0, "wall_ms": 1.0, "memory_bytes": 1,
+                "stdout": "", "stdout_truncated": false, "stderr": "", "stderr_truncated": false,
+                "times": {"set_up_ms": 1.0, "run_ms": 1.0, "check_ms": 1.0}, "again": again,
+            })
+        };
+        let tests = [
+            test("AC", None),
+            test("TLE", Some(Some("TLE"))),
+            test("AC", Some(Some("TLE"))),
+            test("WA", Some(Some("TLE"))),
+            test("TLE", Some(None)),
+        ];
+        let submission = json!({"language": "c", "files": [], "tests": []});
+        let submission = serde_json::from_value(submission).unwrap();
+        let tests = serde_json::from_value(json!(tests)).unwrap();
+        metrics.judged(&Report { tests, ..blank(&submission, "native", String::new()) });
+        let text = metrics.text();
+        for (outcome, count) in [("confirmed", 1), ("changed", 2), ("unsettled", 1)] {
+            let line = format!("\nevalx_tests_in_doubt_total{{outcome=\"{outcome}\"}} {count}\n");
+            assert!(text.contains(&line), "{line} in {text}");
         }
     }
 
