@@ -101,6 +101,10 @@ pub(crate) struct Machine {
     /// Boxes that run at once [default: the CPUs this process may use]
     #[arg(long, value_name = "N", env = "MAX_CONCURRENT_SANDBOXES", hide_env_values = true)]
     pub(crate) slots: Option<std::num::NonZeroUsize>,
+    /// Run each slot's tests on a CPU of its own, and compilers and checkers on CPUs that are left.
+    /// For machines that judge short programs of one thread; a JVM's threads wait for each other
+    #[arg(long, env = "EVALX_PIN", hide_env_values = true)]
+    pub(crate) pin: bool,
     /// Where compiled programs are kept [default: $XDG_CACHE_HOME/evalx, as root
     /// /var/cache/evalx]
     // The default reads the machine, so it is not printed: help is the same everywhere.

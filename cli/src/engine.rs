@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow};
 use judge::language::{Host, Language, Table};
 use judge::model::SourceFile;
 use judge::{Config, Invalid, Judge, Reason};
-use sandbox::{Choice, Chosen, Engine, Mount, Parts, Sandbox};
+use sandbox::{Choice, Chosen, Engine, Mount, Parts, Pinning, Sandbox};
 
 use crate::args::{EngineName, Machine};
 use crate::exit::Failure;
@@ -54,7 +54,7 @@ impl Machine {
     /// Chooses an engine and opens the judge. Everything that could be wrong with the input has
     /// been said before: this is where the machine starts to change.
     pub(crate) fn open(&self, table: &Arc<Table>, voice: Voice) -> Result<Station, Failure> {
-        let Chosen { sandbox, why } = sandbox::choose(self.choice(), &self.parts(table))
+        let Chosen { sandbox, why } = sandbox::choose(self.choice(), &self.parts(table)?)
             .context("cannot judge on this machine (`evalx doctor` tells more)")
             .map_err(Failure::judge)?;
         voice.detail(&format!("engine {}: {why}", sandbox.engine()));
@@ -76,7 +76,7 @@ impl Machine {
     /// mounts later. There may be as many boxes as a worker may have slots, which change while it
     /// runs; those that are never used cost nothing. An interactive test takes two slots at once, so
     /// a single slot has two boxes.
-    pub(crate) fn parts(&self, table: &Table) -> Parts {
+    pub(crate) fn parts(&self, table: &Table) -> Result<Parts, Failure> {
         let host = self.config().host;
         let found = table.iter().filter_map(|language| language.locate(&host).ok());
         let mut mounts: Vec<Mount> = found.flat_map(|toolchain| toolchain.mounts).collect();
@@ -85,12 +85,9 @@ impl Machine {
         let warm = self.slots();
         let boxes = warm.saturating_mul(2).max(worker::slots::BOXES);
         let boxes = u32::try_from(boxes).unwrap_or(u32::MAX);
-        Parts {
-            mounts,
-            boxes,
-            warm,
-            uid_seed: self.uid_seed.clone().filter(|seed| !seed.is_empty()),
-        }
+        let pin = self.pin.then(|| Pinning::of(warm)).transpose().map_err(Failure::usage)?;
+        let uid_seed = self.uid_seed.clone().filter(|seed| !seed.is_empty());
+        Ok(Parts { mounts, boxes, warm, uid_seed, pin })
     }
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::isolate::{self, IsolateSandbox};
-use crate::native::{self, NativeSandbox};
+use crate::native::{self, NativeSandbox, Pinning};
 use crate::seam::{BoxedError, Engine, Sandbox};
 use crate::{Cancel, Job, Mount, Termination};
 
@@ -48,6 +48,8 @@ pub struct Parts {
     pub warm: usize,
     /// Draws the user ids of the native engine's boxes, in a container: its pod's own id.
     pub uid_seed: Option<String>,
+    /// A CPU for each slot of the native engine.
+    pub pin: Option<Pinning>,
 }
 
 /// An engine that passed its check.
@@ -117,6 +119,7 @@ fn native(parts: &Parts) -> Result<Chosen, BoxedError> {
     let mut config = native::Config {
         mounts: parts.mounts.clone(),
         uid_seed: parts.uid_seed.clone(),
+        pin: parts.pin.clone(),
         ..native::Config::default()
     };
     if parts.boxes > 0 {
@@ -136,6 +139,9 @@ fn native(parts: &Parts) -> Result<Chosen, BoxedError> {
 }
 
 fn isolate(parts: &Parts) -> Result<Chosen, BoxedError> {
+    if parts.pin.is_some() {
+        return Err("it does not pin runs to CPUs (EVALX_PIN)".into());
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut config = isolate::Config { mounts: parts.mounts.clone(), ..isolate::Config::new(path) };
     if parts.boxes > 0 {

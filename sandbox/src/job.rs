@@ -45,6 +45,9 @@ pub struct Job {
     /// takes a guard from whoever runs a program on input of strangers, so it is for programs that
     /// are strangers themselves. The isolate engine leaves addresses as the machine has them.
     pub fixed_addresses: bool,
+    /// Whether its time decides nothing, as that of a compiler or checker: where an engine is pinned
+    /// it runs on CPUs that no slot owns, if there are any.
+    pub aside: bool,
 }
 
 impl Job {
@@ -62,6 +65,7 @@ impl Job {
             collect: Vec::new(),
             proc: false,
             fixed_addresses: false,
+            aside: false,
         }
     }
 

@@ -26,7 +26,7 @@ pub use choose::{Choice, Chosen, NoEngine, Parts, UnknownEngine, choose};
 pub use isolate::IsolateSandbox;
 pub use job::{Collect, Contents, Env, InputFile, Job, JobError, Mount, Stdin, Stdout};
 pub use limits::{Bytes, LimitError, Limits};
-pub use native::{NativeSandbox, Probe, agent, probes};
+pub use native::{NativeSandbox, Pinning, Probe, TooFewCpus, agent, probes};
 pub use outcome::{
     Captured, Collected, Compiled, Outcome, Pressure, Refused, Stall, Steal, Termination, Usage,
 };

@@ -7,6 +7,7 @@
 
 pub mod agent;
 mod check;
+mod cpus;
 pub(crate) mod filter;
 mod process;
 mod run;
@@ -20,7 +21,7 @@ mod wire;
 mod work;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -30,6 +31,7 @@ use crate::collect;
 use crate::seam::{Engine, Sandbox};
 use crate::{Artefact, Cancel, Compiled, Job, Mount, Outcome, Termination};
 pub use check::{Probe, probes};
+pub use cpus::{Pinning, TooFewCpus};
 use slot::{Agents, Arming, Slot};
 pub use slot::{SlotError, StepError};
 pub use uids::Error as UidsError;
@@ -47,11 +49,15 @@ pub struct Config {
     pub run_dir: PathBuf,
     /// Draws the range, where others on this machine do not see that folder: a pod's own id.
     pub uid_seed: Option<String>,
+    /// A CPU for each slot. Default none: the scheduler spreads runs, and a guest whose threads wait
+    /// for each other on one CPU takes longer than on two.
+    pub pin: Option<Pinning>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { mounts: Vec::new(), boxes: 32, run_dir: PathBuf::from("/run/evalx"), uid_seed: None }
+        let run_dir = PathBuf::from("/run/evalx");
+        Self { mounts: Vec::new(), boxes: 32, run_dir, uid_seed: None, pin: None }
     }
 }
 
@@ -125,7 +131,7 @@ impl NativeSandbox {
     /// # Errors
     /// The first step that is not possible on this machine.
     pub fn new(config: Config) -> Result<Self, Error> {
-        let Config { mounts, boxes, run_dir, uid_seed } = config;
+        let Config { mounts, boxes, run_dir, uid_seed, pin } = config;
         if !rustix::process::geteuid().is_root() {
             return Err(Error::NotRoot);
         }
@@ -133,8 +139,9 @@ impl NativeSandbox {
         let views = views::Views::new(&run_dir);
         let uids = uids::Uids::take(run_dir, uid_seed).map_err(Error::Uids)?;
         let tree = Tree::open().map_err(Error::Cgroup)?;
-        let policy = filter::policy().map_err(Error::Filter)?;
-        let agents = Agents::new(tree, mounts, policy, uids, views)
+        let policy = filter::policy(pin.is_some()).map_err(Error::Filter)?;
+        let cpus = pin.map(|pin| Arc::new(cpus::Cpus::new(pin)));
+        let agents = Agents::new(tree, mounts, policy, uids, views, cpus)
             .map_err(|source| Error::Slot { slot: 0, source })?;
         let boxes = boxes.clamp(1, uids::MOST);
         let pool =

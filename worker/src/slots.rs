@@ -29,6 +29,8 @@ pub struct Policy {
     pub allocatable: Option<Allocatable>,
     /// What a slot takes.
     pub shares: Shares,
+    /// Whether each slot has a CPU of its own: then there are no more than CPUs.
+    pub pin: bool,
 }
 
 /// What a node has for pods, as it says.
@@ -134,14 +136,15 @@ pub fn ceiling(node: Node, shares: &Shares) -> usize {
 /// How many slots there are. Only the one who asks can say 0, and it drains.
 #[must_use]
 pub fn slots(node: Node, policy: Policy) -> Sizing {
-    let Policy { fixed, file, allocatable, shares } = policy;
+    let Policy { fixed, file, allocatable, shares, pin } = policy;
     let (desired, source) = match (fixed, file, allocatable) {
         (Some(fixed), _, _) => (fixed, Source::Fixed),
         (None, Some(file), _) => (file.slots, Source::File),
         (None, None, Some(room)) => (shares.count(room), Source::Allocatable),
         (None, None, None) => (node.cpus, Source::Cpus),
     };
-    Sizing { desired, effective: desired.min(ceiling(node, &shares)), source }
+    let most = if pin { node.cpus } else { usize::MAX };
+    Sizing { desired, effective: desired.min(ceiling(node, &shares)).min(most), source }
 }
 
 impl Quantity {
@@ -225,7 +228,8 @@ mod tests {
     const NODE: Node = Node { cpus: 8, memory: Some(Bytes::mib(4096)) };
 
     fn policy() -> Policy {
-        Policy { fixed: None, file: None, allocatable: None, shares: Shares::default() }
+        let shares = Shares::default();
+        Policy { fixed: None, file: None, allocatable: None, shares, pin: false }
     }
 
     fn room(cpu: &str) -> Option<Allocatable> {
@@ -273,6 +277,14 @@ mod tests {
         let asked = Policy { file: sized(2000), shares, ..policy() };
         assert_eq!(slots(huge, asked).effective, BOXES);
         assert_eq!(slots(huge, Policy { file: None, ..asked }).effective, BOXES);
+    }
+
+    #[test]
+    fn where_each_slot_has_a_cpu_there_are_no_more() {
+        let shares = Shares { floor: 100, ..Shares::default() };
+        let asked = Policy { file: sized(100), shares, ..policy() };
+        assert_eq!(slots(NODE, asked).effective, 100);
+        assert_eq!(slots(NODE, Policy { pin: true, ..asked }).effective, NODE.cpus);
     }
 
     #[test]

@@ -242,6 +242,7 @@ mod tests {
             file: None,
             allocatable: Some(slots::Allocatable { cpu, memory: None }),
             shares: Shares::default(),
+            pin: false,
         };
         let mut files = Files::new(Some(slots.clone()), Some(sizing.clone()), policy);
         assert_eq!(files.read().sizing.desired, 2, "nobody says a number: by the node");

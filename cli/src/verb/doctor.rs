@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use judge::language::Table;
 use sandbox::cgroup::{self, Discovery};
-use sandbox::{Choice, Engine, Probe};
+use sandbox::{Choice, Engine, Parts, Probe};
 use serde::Serialize;
 
 use super::languages::{self, Row};
@@ -90,9 +89,10 @@ pub(crate) fn run(args: &Args, voice: Voice) -> Result<Exit, Failure> {
 fn find(machine: &Machine, voice: Voice) -> Result<Findings, Failure> {
     let table = machine.table()?;
     let engines = [Engine::Native, Engine::Isolate];
-    let engines = engines.into_iter().map(|engine| engine_here(engine, machine, &table));
+    let parts = machine.parts(&table)?;
+    let engines = engines.into_iter().map(|engine| engine_here(engine, &parts));
     let facts = [kernel(), control_groups()].into_iter().chain(engines);
-    let facts = facts.chain(shared_files(machine, &table)).collect();
+    let facts = facts.chain(shared_files(machine, &parts)).collect();
     let station = machine.open(&table, voice);
     let (engine, why) = match &station {
         Ok(station) => (Some(station.sandbox.engine().to_string()), station.why.clone()),
@@ -140,13 +140,13 @@ fn control_groups() -> Finding {
 
 /// Whether each box of the native engine sees the machine's files by inodes of its own. It works
 /// without, too.
-fn shared_files(machine: &Machine, table: &Table) -> Option<Finding> {
+fn shared_files(machine: &Machine, parts: &Parts) -> Option<Finding> {
     const NAME: &str = "files of the machine";
     if machine.choice() == Choice::Only(Engine::Isolate) {
         return None;
     }
     let sandbox::native::Config { run_dir, .. } = sandbox::native::Config::default();
-    Some(match sandbox::native::check_views(&run_dir, &machine.parts(table).mounts) {
+    Some(match sandbox::native::check_views(&run_dir, &parts.mounts) {
         Err(sandbox::native::ViewsError::NotRoot) => return None,
         Ok(()) => Finding::good(NAME, "shown to each box by an overlay of its own"),
         Err(error) => {
@@ -163,9 +163,9 @@ fn shared_files(machine: &Machine, table: &Table) -> Option<Finding> {
     })
 }
 
-fn engine_here(engine: Engine, machine: &Machine, table: &Table) -> Finding {
+fn engine_here(engine: Engine, parts: &Parts) -> Finding {
     let name = format!("{engine} engine");
-    match sandbox::choose(Choice::Only(engine), &machine.parts(table)) {
+    match sandbox::choose(Choice::Only(engine), parts) {
         Ok(chosen) => Finding::good(&name, chosen.why),
         Err(error) => {
             let reasons = error.reasons().iter();

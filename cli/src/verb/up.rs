@@ -90,9 +90,8 @@ pub(crate) fn run(args: &Args, voice: Voice) -> Result<Exit, Failure> {
         let what =
             format!("{} boxes by the {} engine", args.machine.slots(), station.sandbox.engine());
         voice.note(&format!("evalX is up with {what}; Ctrl-C ends it"));
-        let slots = args.machine.slots();
         let court = Arc::new(Court::new(station.judge, problems));
-        Box::pin(together(store, slots, server, court, end)).await
+        Box::pin(together(store, policy(&args.machine), server, court, end)).await
     });
     // Order: threads and tasks hold the judge, and its engine takes its slots down when the last
     // of them lets go.
@@ -103,14 +102,12 @@ pub(crate) fn run(args: &Args, voice: Voice) -> Result<Exit, Failure> {
 /// Until the end, or until one of the two cannot go on.
 async fn together(
     store: Arc<dyn Store>,
-    slots: usize,
+    policy: Policy,
     server: Server,
     judging: Arc<dyn Judging>,
     end: impl Future<Output = ()>,
 ) -> Result<Exit, Failure> {
     let place = Place::new("here").expect("a visible word");
-    let shares = Shares::of(1000, Bytes(0));
-    let policy = Policy { fixed: Some(slots), file: None, allocatable: None, shares };
     let (stop, stops) = mpsc::channel(2);
     let working = worker::embedded(store, Embedded { place, policy, grace: GRACE }, judging, stops);
     let serving = async {
@@ -124,6 +121,13 @@ async fn together(
         () = &mut serving => working.await,
     };
     worked.map(|()| Exit::Ok).map_err(Failure::judge)
+}
+
+/// A number that does not change.
+fn policy(machine: &Machine) -> Policy {
+    let shares = Shares::of(1000, Bytes(0));
+    let fixed = Some(machine.slots());
+    Policy { fixed, file: None, allocatable: None, shares, pin: machine.pin }
 }
 
 fn installed(table: &Table, host: &Host) -> Vec<Installed> {

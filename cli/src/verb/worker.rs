@@ -150,7 +150,7 @@ fn config(args: Args, address: Address, why: String) -> Result<worker::Config, F
     let fixed = machine.slots.map(std::num::NonZeroUsize::get);
     let allocatable = node_cpu.map(|cpu| Allocatable { cpu, memory: node_memory });
     let shares = Shares::of(1000, memory_per_slot);
-    let policy = Policy { fixed, file: None, allocatable, shares };
+    let policy = Policy { fixed, file: None, allocatable, shares, pin: machine.pin };
     let mut settings = results.over(Settings::default());
     settings.lease = lease.unwrap_or(settings.lease);
     settings.crashes = crashes.unwrap_or(settings.crashes);

@@ -194,6 +194,7 @@ fn job(program: &ProgramPlan<'_>, compile: &Compile) -> Job {
     job.limits = limits;
     job.files = program.sources.all().cloned().collect();
     job.proc = program.language.proc || compile.proc;
+    job.aside = true;
     job
 }
 

@@ -103,6 +103,7 @@ pub(super) fn interactor(
     let args = abi::interactor_argv(jury.abi, jury.args, FILES, &test.checker_args)
         .expect("an interface without interactors is refused when planned");
     let mut job = run_job(&jury.program, ready, &args);
+    job.aside = true;
     // Not beyond the longest that any box is granted.
     job.limits.wall = (job.limits.wall + submission_wall).min(Duration::from_secs(3600));
     with_files(
@@ -116,6 +117,7 @@ pub(super) fn interactor(
 fn custom(test: &Test, output: &Arc<[u8]>, jury: &Jury<'_>, ready: &Ready) -> Job {
     let args = abi::argv(jury.abi, jury.args, FILES, &test.checker_args);
     let mut job = run_job(&jury.program, ready, &args);
+    job.aside = true;
     let bytes = Blob::Memory(Arc::clone(output));
     let answer = test.answer.as_ref().map(|a| ("answer", a));
     let by_name = match jury.abi {

@@ -596,6 +596,25 @@ fn a_custom_checker_is_asked_in_a_box_of_its_own() {
     assert!(report.error.unwrap().starts_with("test \"t2\": the checker exited with 1"));
 }
 
+#[test]
+fn only_the_submission_is_at_the_place_of_tests() {
+    let seen = Arc::new(Mutex::new(BTreeSet::new()));
+    let boxes = Arc::clone(&seen);
+    let fake = Arc::new(Fake::new(move |call| {
+        let test = !call.compile && !is_checker(&call);
+        boxes.lock().unwrap().insert((test, call.job.aside));
+        Ok(if test { said("output") } else { ended(Termination::Exited(0)) })
+    }));
+    assert_eq!(run(&fake, 1, &with_checker(Abi::Testlib, 2)).verdict, AC);
+    let mut talking = with_checker(Abi::Testlib, 2);
+    if let Checker::Custom { abi, program } = talking.checker {
+        talking.checker = Checker::Interactive { abi, program };
+    }
+    assert_eq!(run(&fake, 2, &talking).verdict, AC);
+    let seen: Vec<_> = seen.lock().unwrap().iter().copied().collect();
+    assert_eq!(seen, [(false, true), (true, false)]);
+}
+
 fn number_or_zero(call: &Call<'_>) -> usize {
     call.stdin().parse().unwrap_or(0)
 }

@@ -206,6 +206,7 @@ impl Toolchain {
         let mut job = Job::new(self.resolve(self.probe.clone()));
         job.env = self.env(&BTreeMap::new());
         job.proc = self.proc;
+        job.aside = true;
         job.limits = Limits {
             memory: Bytes::mib(1024),
             wall: Duration::from_secs(30),

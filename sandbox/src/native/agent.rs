@@ -22,10 +22,11 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Resource, Rlimit, Signal, pidfd_send_signal, setrlimit, umask};
-use rustix::thread::UnshareFlags;
+use rustix::thread::{CpuSet, UnshareFlags, sched_setaffinity};
 
 pub(super) use root::BASE;
 
+use super::cpus::Places;
 use super::filter::Key;
 use super::socket;
 use super::wire::{Arm, Failure, MESSAGE_MAX, Reply, Setup, Step};
@@ -139,6 +140,8 @@ impl Ipc {
 struct Stage {
     uid: u32,
     key: Key,
+    /// Where an engine is pinned.
+    places: Option<Places<CpuSet>>,
     /// procfs of the machine's pid namespace; the only thing kept from outside of the root.
     proc: OwnedFd,
     room: payload::Room,
@@ -152,12 +155,16 @@ impl Slot {
     fn set_up(worker: BorrowedFd<'_>) -> Result<Self, Failure> {
         let mut buffer = vec![0; MESSAGE_MAX];
         let (length, _) = socket::receive(worker, &mut buffer).map_err(at(Step::Receive))?;
-        let Setup { uid, join, mounts, key, filter, empty } =
+        let Setup { uid, join, mounts, key, filter, empty, places } =
             serde_json::from_slice(&buffer[..length])
                 .map_err(|_| Failure { step: Step::Understand, errno: Errno::INVAL })?;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let proc = rustix::fs::open("/proc", flags, Mode::empty()).map_err(at(Step::Root))?;
         join_groups(&join).map_err(at(Step::JoinGroup))?;
+        let places = places.map(|places| places.sets());
+        if let Some(places) = &places {
+            sched_setaffinity(None, &places.aside).map_err(at(Step::Cpus))?;
+        }
         spare(proc.as_fd());
         root::enter(&mounts, empty.as_deref(), uid, key)?;
         // Executed by a descriptor, it would be shown by that one's number.
@@ -171,6 +178,7 @@ impl Slot {
         let stage = Stage {
             uid,
             key,
+            places,
             proc,
             room: payload::Room::new(),
             worker: Inherited::of(worker),

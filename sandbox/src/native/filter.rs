@@ -19,6 +19,9 @@ use syscalls::Sysno;
 
 const POLICY: &str = include_str!("policy.json");
 
+/// More of it, for guests of an engine that is pinned.
+const PINNED: &str = include_str!("pinned.json");
+
 // linux/bpf_common.h and linux/filter.h.
 const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
 const JUMP: u16 = 0x05; // BPF_JMP | BPF_JA
@@ -169,11 +172,19 @@ impl Condition {
 /// What happens at one call: conditions in turn, each with its answer.
 type Leaf = Vec<(Option<Condition>, u32)>;
 
-/// Reads the policy for this machine. Names that this architecture does not have are left out.
-pub(super) fn policy() -> Result<Policy, Error> {
+/// Reads the policy for this machine, with what is `pinned`'s. Names that this architecture does not
+/// have are left out.
+pub(super) fn policy(pinned: bool) -> Result<Policy, Error> {
+    let rules = || {
+        let mut rules = self::rules(POLICY)?;
+        if pinned {
+            rules.extend(self::rules(PINNED)?);
+        }
+        Ok(rules)
+    };
     // All together, so that no call is in both.
-    leaves(rules(POLICY)?)?;
-    let (ours, others) = rules(POLICY)?.into_iter().partition(|rule| rule.ours);
+    leaves(rules()?)?;
+    let (ours, others) = rules()?.into_iter().partition(|rule| rule.ours);
     Ok(Policy { to_all: leaves(others)?, to_guests: leaves(ours)? })
 }
 
@@ -328,7 +339,7 @@ mod tests {
     const KEY: Key = Key(0x0123_4567_89ab_cdef);
 
     fn slots() -> Vec<Op> {
-        policy().unwrap().program(KEY)
+        policy(false).unwrap().program(KEY)
     }
 
     /// What a guest gets, who does not have the key.
@@ -383,6 +394,21 @@ mod tests {
             };
             assert_eq!(outcome(&program, nr, THIS_ARCH, [0, 0]), expected, "call {nr}");
         }
+    }
+
+    #[test]
+    fn who_is_pinned_stays_there() {
+        let programs = [true, false].map(|pinned| policy(pinned).unwrap().program(KEY));
+        let ask = |program: &[Op], name| outcome(program, number(name), THIS_ARCH, [0, 0]);
+        assert_eq!(ask(&programs[0], "sched_setaffinity"), ERRNO | libc::EPERM as u32);
+        assert_eq!(ask(&programs[1], "sched_setaffinity"), ALLOW);
+        assert_eq!(ask(&programs[0], "sched_getaffinity"), ALLOW);
+        assert_eq!(ask(&programs[0], "unshare"), ERRNO | libc::EPERM as u32);
+        // The payload pins itself.
+        let Key(key) = KEY;
+        let call = number("sched_setaffinity");
+        assert_eq!(with_sixth(&programs[0], call, THIS_ARCH, [0, 0], key), ALLOW);
+        assert!(rules(PINNED).unwrap().iter().all(|r| r.reason.split_whitespace().count() >= 3));
     }
 
     #[test]

@@ -25,8 +25,19 @@ pub(super) fn run<T>(
     after: impl FnOnce(&Outcome, &work::WorkFs) -> Result<T, SlotError>,
 ) -> Result<(Outcome, T, Slot<Arming>), SlotError> {
     let mut slot = slot.armed()?;
-    let Job { argv, env, limits, stdin, stdout, artefact, files, collect, proc, fixed_addresses } =
-        job;
+    let Job {
+        argv,
+        env,
+        limits,
+        stdin,
+        stdout,
+        artefact,
+        files,
+        collect,
+        proc,
+        fixed_addresses,
+        aside,
+    } = job;
     slot.begin(&limits)?;
     for file in &files {
         slot.phase.work.write(file)?;
@@ -36,6 +47,7 @@ pub(super) fn run<T>(
     let command = Command {
         proc,
         fixed_addresses,
+        aside,
         artefact: (&shown).into(),
         stdin: streams.stdin.is_some(),
         cpu_seconds: limits.cpu.as_secs() + 2,

@@ -19,6 +19,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 use rustix::time::Timespec;
 
 use super::agent::ARGV0;
+use super::cpus::{Cpus, Seat};
 use super::filter::{Key, Policy};
 use super::process::{Agent, Stuck};
 use super::socket;
@@ -154,6 +155,8 @@ pub(super) struct Agents {
     program: OwnedFd,
     views: Arc<Views>,
     stuck: Arc<Stuck>,
+    /// `None` where nothing is pinned.
+    cpus: Option<Arc<Cpus>>,
 }
 
 impl Agents {
@@ -163,10 +166,11 @@ impl Agents {
         policy: Policy,
         uids: Uids,
         views: Views,
+        cpus: Option<Arc<Cpus>>,
     ) -> Result<Self, SlotError> {
         let (program, views) = (this_program()?, Arc::new(views));
         let stuck = Arc::default();
-        Ok(Self { tree, mounts, policy, uids, program, views, stuck })
+        Ok(Self { tree, mounts, policy, uids, program, views, stuck, cpus })
     }
 
     /// Whether the slot of that number, which was dropped, has left nothing behind.
@@ -196,6 +200,7 @@ impl Agents {
             residents: 0,
             shown: Weak::new(),
             views: Arc::clone(&self.views),
+            seat: self.cpus.as_ref().map(Cpus::take),
         };
         let join = match base.group.entry() {
             Entry::Born(_) => Vec::new(),
@@ -211,6 +216,7 @@ impl Agents {
             key,
             filter: self.policy.program(key),
             empty: self.views.empty().map(Path::to_owned),
+            places: base.seat.as_ref().map(Seat::places),
         };
         let message = serde_json::to_vec(&setup)
             .map_err(|e| StepError { step: "write the slot's set-up", source: e.into() })?;
@@ -264,6 +270,7 @@ struct Base {
     /// allocation, and so the identity, not the artefact.
     shown: Weak<Artefact>,
     views: Arc<Views>,
+    seat: Option<Seat>,
 }
 
 /// What becomes of `/box` for a run.

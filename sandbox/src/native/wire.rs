@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use super::cpus::Places;
 use super::filter::{Key, Op};
 use super::socket::{receive, send};
 use crate::Mount;
@@ -26,6 +27,8 @@ pub(super) struct Setup {
     pub(super) filter: Vec<Op>,
     /// An empty folder, where there are overlays.
     pub(super) empty: Option<std::path::PathBuf>,
+    /// Where an engine is pinned.
+    pub(super) places: Option<Places<Vec<usize>>>,
 }
 
 /// A step of ours that failed between the worker's request and the guest's first instruction.
@@ -56,6 +59,7 @@ steps! {
     Receive = "receive a message",
     Understand = "understand a message",
     JoinGroup = "join the slot's control groups",
+    Cpus = "move to the CPUs it was given",
     Unshare = "leave the machine's namespaces",
     Private = "make the mount tree private",
     Base = "clone the mounts of the base system",
@@ -175,6 +179,7 @@ impl BoxFolder {
 pub(super) struct Command {
     pub(super) proc: bool,
     pub(super) fixed_addresses: bool,
+    pub(super) aside: bool,
     pub(super) artefact: BoxFolder,
     /// Whether a descriptor for standard input is sent; else it is closed.
     pub(super) stdin: bool,
@@ -186,7 +191,7 @@ pub(super) struct Command {
     pub(super) envc: u64,
 }
 
-const COMMAND: usize = 10 * 8;
+const COMMAND: usize = 11 * 8;
 
 impl Command {
     /// The whole message.
@@ -194,6 +199,7 @@ impl Command {
         let Self {
             proc,
             fixed_addresses,
+            aside,
             artefact,
             stdin,
             cpu_seconds,
@@ -207,6 +213,7 @@ impl Command {
         let numbers = [
             u64::from(proc),
             u64::from(fixed_addresses),
+            u64::from(aside),
             artefact as u64,
             u64::from(stdin),
             cpu_seconds,
@@ -239,14 +246,15 @@ impl Command {
         Some(Self {
             proc: flag(0)?,
             fixed_addresses: flag(1)?,
-            artefact: *BoxFolder::ALL.get(usize::try_from(n(2)?).ok()?)?,
-            stdin: flag(3)?,
-            cpu_seconds: n(4)?,
-            stack: n(5)?,
-            file_size: n(6)?,
-            open_files: n(7)?,
-            argc: n(8)?,
-            envc: n(9)?,
+            aside: flag(2)?,
+            artefact: *BoxFolder::ALL.get(usize::try_from(n(3)?).ok()?)?,
+            stdin: flag(4)?,
+            cpu_seconds: n(5)?,
+            stack: n(6)?,
+            file_size: n(7)?,
+            open_files: n(8)?,
+            argc: n(9)?,
+            envc: n(10)?,
         })
     }
 
@@ -485,7 +493,7 @@ mod tests {
         fn any_command_survives_the_wire(
             argv in prop::collection::vec(text(), 0..6),
             env in prop::collection::vec((text(), text()), 0..6),
-            flags in any::<[bool; 3]>(),
+            flags in any::<[bool; 4]>(),
             folder in 0..3_usize,
             limits in any::<[u64; 4]>(),
         ) {
@@ -494,6 +502,7 @@ mod tests {
                 artefact: BoxFolder::ALL[folder],
                 stdin: flags[1],
                 fixed_addresses: flags[2],
+                aside: flags[3],
                 cpu_seconds: limits[0],
                 stack: limits[1],
                 file_size: limits[2],

@@ -242,6 +242,14 @@ pub(crate) fn run_at_once(key: Key) -> Result<(), Errno> {
     })
 }
 
+/// Keeps this process, and what it becomes, to these CPUs (sched_setaffinity(2)).
+pub(crate) fn keep_to(cpus: &rustix::thread::CpuSet, key: Key) -> Result<(), Errno> {
+    let (size, cpus) = (size_of_val(cpus), std::ptr::from_ref(cpus));
+    // SAFETY: a CpuSet is the kernel's set of bits, alive across the call, which only reads it.
+    let r = unsafe { syscall!(Sysno::sched_setaffinity, 0, size, cpus, 0, 0, key.get()) };
+    r.map(|_| ()).map_err(errno)
+}
+
 /// What this process executes from now on has the same addresses each time (personality(2)).
 pub(crate) fn fix_addresses() -> Result<(), Errno> {
     // SAFETY: the call is about programs to come; it reads and writes nothing of this one.

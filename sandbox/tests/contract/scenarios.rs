@@ -9,6 +9,7 @@ mod faults;
 mod files;
 mod killed;
 mod memory;
+mod pinned;
 mod pressure;
 mod streams;
 mod talking;
@@ -83,6 +84,7 @@ pub(crate) static ALL: &[Scenario] = &[
     scenario("p_exact_bytes", "22", streams::exact_bytes),
     scenario("p_ids_of_many_boxes", "plain", boxes::ids_of_many_boxes),
     scenario("p_large_stdin", "plain", streams::large_stdin),
+    scenario("p_own_cpus", "53", pinned::own_cpus),
     scenario("p_pipes_both_ways", "plain", streams::pipes_both_ways),
     scenario("p_waits_for_a_cpu", "plain", pressure::waits_for_a_cpu).with(&["p_cpu_limit"]),
     // Behind those that need all slots: one that is refused in its box takes the slot with it.

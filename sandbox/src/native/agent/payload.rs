@@ -78,7 +78,7 @@ fn identity(uid: u32) -> Result<(), Errno> {
 
 /// Once the command is there; `Ok` when the worker closed its end before there was one.
 fn become_guest(stage: &mut Stage) -> Result<(), Failure> {
-    let Stage { uid, key, room, worker, start, .. } = stage;
+    let Stage { uid, key, places, room, worker, start, .. } = stage;
     let received = socket::receive(worker.as_fd(), &mut room.message);
     let (length, fds) = received.map_err(at(Step::Receive))?;
     if length == 0 {
@@ -88,6 +88,10 @@ fn become_guest(stage: &mut Stage) -> Result<(), Failure> {
     let command = Command::decode(message)
         .filter(|c| c.pointers(message, &mut room.argv, &mut room.envp).is_some())
         .ok_or_else(|| at(Step::Understand)(Errno::INVAL))?;
+    if let Some(places) = places {
+        let set = if command.aside { &places.aside } else { &places.test };
+        sys::process::keep_to(set, *key).map_err(at(Step::Cpus))?;
+    }
     let [stdout, stderr, third, fourth] = fds;
     let (artefact, stdin) = match command.artefact {
         BoxFolder::Mount => (third, fourth),
