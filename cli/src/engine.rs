@@ -10,6 +10,7 @@ use judge::language::{Host, Language, Table};
 use judge::model::SourceFile;
 use judge::{Config, Invalid, Judge, Reason};
 use sandbox::{Choice, Chosen, Engine, Mount, Parts, Pinning, Sandbox};
+use worker::Warming;
 
 use crate::args::{EngineName, Machine};
 use crate::exit::Failure;
@@ -24,6 +25,13 @@ pub(crate) struct Station {
     pub(crate) why: String,
     /// From a submission to a report.
     pub(crate) judge: Judge,
+}
+
+impl Station {
+    /// Reads ahead what runs begin with, until what it returns is dropped: for whoever judges for long.
+    pub(crate) fn warm_up(&self) -> Result<Warming, Failure> {
+        Warming::begin(self.judge.reads()).context("cannot read ahead").map_err(Failure::judge)
+    }
 }
 
 impl Machine {

@@ -163,6 +163,13 @@ impl Judge {
         &self.table
     }
 
+    /// Of each language that is here, the host's files and folders that its runs begin with.
+    #[must_use]
+    pub fn reads(&self) -> Vec<Vec<PathBuf>> {
+        let here = self.table.iter().filter_map(|language| language.locate(&self.host).ok());
+        here.map(|toolchain| toolchain.reads(&self.host)).collect()
+    }
+
     /// The version of a toolchain; known versions are on disk, others are asked for in a box, once
     /// for simultaneous callers.
     ///

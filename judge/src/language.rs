@@ -1,6 +1,7 @@
 //! Languages as data: the table, how a command is filled in, where the toolchain is on this host.
 
 mod command;
+mod reads;
 mod table;
 mod toolchain;
 

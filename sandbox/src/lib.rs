@@ -31,3 +31,4 @@ pub use outcome::{
     Captured, Collected, Compiled, Outcome, Pressure, Refused, Stall, Steal, Termination, Usage,
 };
 pub use seam::{BoxedError, Engine, Error, Sandbox};
+pub use sys::process::yield_the_disk;

@@ -18,6 +18,7 @@ mod setback;
 pub mod slots;
 mod stub;
 mod tasks;
+mod warm;
 mod watch;
 
 pub use court::{Court, Unpacked};
@@ -25,3 +26,4 @@ pub use embedded::{Embedded, embedded};
 pub use judging::{Judged, Judging, Limits, Phase, Watch, Work};
 pub use run::{Config, Error, run};
 pub use stub::Stub;
+pub use warm::Warming;

@@ -90,6 +90,7 @@ pub(crate) fn run(args: &Args, voice: Voice) -> Result<Exit, Failure> {
         let what =
             format!("{} boxes by the {} engine", args.machine.slots(), station.sandbox.engine());
         voice.note(&format!("evalX is up with {what}; Ctrl-C ends it"));
+        let _warming = station.warm_up()?;
         let court = Arc::new(Court::new(station.judge, problems));
         Box::pin(together(store, policy(&args.machine), server, court, end)).await
     });

@@ -10,7 +10,7 @@ use queue::{Place, Settings};
 use sandbox::Bytes;
 use worker::reach::Address;
 use worker::slots::{Allocatable, Policy, Quantity, Shares};
-use worker::{Court, Judging, Stub};
+use worker::{Court, Judging, Stub, Warming};
 
 use crate::args::Machine;
 use crate::exit::{self, Exit, Failure};
@@ -101,7 +101,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, voice: Voice) -> Result<Exit, Failure> {
     args.logs.start(Usual::Info);
     let address = args.queue.address()?;
-    let (judging, why) = judging(&args, voice)?;
+    // Ends with this function.
+    let (judging, why, _warming) = judging(&args, voice)?;
     let config = config(args, address, why)?;
     match worker::run(config, judging) {
         Ok(()) => Ok(Exit::Ok),
@@ -114,15 +115,18 @@ pub(crate) fn run(args: Args, voice: Voice) -> Result<Exit, Failure> {
     }
 }
 
-fn judging(args: &Args, voice: Voice) -> Result<(Arc<dyn Judging>, String), Failure> {
+type Ready = (Arc<dyn Judging>, String, Option<Warming>);
+
+fn judging(args: &Args, voice: Voice) -> Result<Ready, Failure> {
     if args.stub_judge {
-        return Ok((Arc::new(Stub::default()), "a stub judges nothing".to_owned()));
+        return Ok((Arc::new(Stub::default()), "a stub judges nothing".to_owned(), None));
     }
     let table = args.machine.table()?;
     let shelf = args.problems.shelf(Some(args.queue.server()), None)?;
     let station = args.machine.open(&table, voice)?;
     let problems = problems::cache(shelf, &args.machine.cache_dir, args.problem_cache)?;
-    Ok((Arc::new(Court::new(station.judge, problems)), station.why))
+    let warming = station.warm_up()?;
+    Ok((Arc::new(Court::new(station.judge, problems)), station.why, Some(warming)))
 }
 
 fn config(args: Args, address: Address, why: String) -> Result<worker::Config, Failure> {

@@ -36,6 +36,8 @@ pub struct Toolchain {
     /// Changes when the programs change: where they are, their sizes and their dates.
     pub fingerprint: String,
     programs: BTreeMap<String, String>,
+    /// The host's file of the program that tests are run by; none where that is in the artefact.
+    pub(super) runs: Option<PathBuf>,
     path: String,
     probe: Vec<String>,
     language: String,
@@ -116,7 +118,7 @@ impl Host {
         Self { home, root: PathBuf::from("/") }
     }
 
-    fn at(&self, path: &Path) -> PathBuf {
+    pub(super) fn at(&self, path: &Path) -> PathBuf {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
 }
@@ -140,6 +142,7 @@ impl Language {
             mounts,
             fingerprint: String::new(),
             programs: BTreeMap::new(),
+            runs: None,
             path: path.join(":"),
             probe: self.version.clone(),
             language: self.id.clone(),
@@ -158,6 +161,9 @@ impl Language {
             let found = fs::metadata(&outside).map(|m| (m.size(), m.mtime(), m.mtime_nsec()));
             hash.update(format!("{name}\0{inside}\0{}\0{found:?}\0", outside.display()));
             toolchain.programs.insert(name.clone(), inside);
+            if self.run.argv.first() == Some(name) {
+                toolchain.runs = Some(outside);
+            }
         }
         hash.update(format!("{:?}\0{}", toolchain.mounts, self.version.join("\0")));
         toolchain.fingerprint = hex(&hash.finalize());
