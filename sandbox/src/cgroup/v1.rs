@@ -198,6 +198,10 @@ impl Group {
         cpuacct.join("tasks")
     }
 
+    /// Nothing or 256 KiB for a tiny program, since each CPU is charged in advance. What the kernel
+    /// keeps of its first process (`ru_maxrss`) is no floor: exec carries the agent's over, on whose
+    /// memory it began (fs/exec.c, `exec_mmap`), and pages of the C library are in it, which nobody is
+    /// charged for.
     pub(super) fn memory_peak(&self) -> Result<Bytes, Error> {
         Ok(Bytes(self.files.memory_peak.number()?.saturating_sub(self.start.held)))
     }
