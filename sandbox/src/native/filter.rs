@@ -127,9 +127,12 @@ impl Key {
 
     /// What is left of a refusal.
     fn relent(self, answer: u32) -> Leaf {
-        let halves = [(false, self.0 as u32), (true, (self.0 >> 32) as u32)];
-        let other = |(high, half)| Condition { high, not: Some(half), ..Condition::of(5) };
-        halves.map(|half| (Some(other(half)), answer)).to_vec()
+        let [a, b, c, d, e, f, g, h] = self.0.to_le_bytes();
+        let other = |high, half| {
+            let half = Some(u32::from_le_bytes(half));
+            (Some(Condition { high, not: half, ..Condition::of(5) }), answer)
+        };
+        vec![other(false, [a, b, c, d]), other(true, [e, f, g, h])]
     }
 }
 
@@ -359,8 +362,8 @@ mod tests {
                     accumulator = match value {
                         NR => nr,
                         ARCH => arch,
-                        56 => sixth as u32,
-                        60 => (sixth >> 32) as u32,
+                        56 => u32::try_from(sixth & u64::from(u32::MAX)).unwrap(),
+                        60 => u32::try_from(sixth >> 32).unwrap(),
                         offset => args[(offset as usize - ARGS as usize) / 8],
                     };
                     continue;
