@@ -5,11 +5,14 @@
 
 mod client;
 mod dev;
+#[path = "../pages/mod.rs"]
+mod pages;
 #[path = "../../../operator/tests/monitoring/reference.rs"]
 mod reference;
 #[path = "../scene/mod.rs"]
 #[allow(dead_code, reason = "shared with the other targets")]
 mod scene;
+mod typed;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -27,7 +30,7 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 
 type Case = (&'static str, fn());
 
-const CASES: [Case; 11] = [
+const CASES: [Case; 13] = [
     ("up is ready in a second, judges over http and leaves nothing", judges_and_leaves_nothing),
     ("a batch in three languages comes back line by line", a_batch_in_three_languages),
     ("the tests of a submission are told one by one", tests_are_told_one_by_one),
@@ -39,6 +42,8 @@ const CASES: [Case; 11] = [
     ("who has no token is told so", client::tokens),
     ("ctrl-c leaves a submission to the server", client::ctrl_c_leaves_it_to_the_server),
     ("start-dev.sh: four workers, a verdict, and nothing left", dev::start_dev),
+    ("what README and docs tell to type before a service works", typed::before_a_service),
+    ("the servers that README and docs tell to start work", typed::servers),
 ];
 
 const SUM: &str = "#include <stdio.h>\n\
