@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "measurements for whoever looks")]
 
+mod isolate;
+
 use std::process::{Command, ExitCode};
 
 use e2e::machine;
@@ -18,6 +20,11 @@ const UP: u64 = 30_000;
 fn main() -> ExitCode {
     let trials = vec![
         trial("server and operator have what they need, and no more", machine::lack(), small),
+        trial(
+            "isolate is installed from a package or from a signed repository",
+            machine::lack(),
+            isolate::from_a_package_or_a_repository,
+        ),
         trial("the compose file comes up and judges", machine::lack().or_else(no_compose), compose),
     ];
     // One measures how long something takes.
