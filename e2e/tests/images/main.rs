@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "measurements for whoever looks")]
 
 mod isolate;
+mod words;
 
 use std::process::{Command, ExitCode};
 
@@ -25,6 +26,8 @@ fn main() -> ExitCode {
             machine::lack(),
             isolate::from_a_package_or_a_repository,
         ),
+        trial("no architecture is named where all are meant", None, words::no_architecture),
+        trial("all toolchains of the tiers are recorded", None, words::toolchains),
         trial("the compose file comes up and judges", machine::lack().or_else(no_compose), compose),
     ];
     // One measures how long something takes.
