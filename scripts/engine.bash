@@ -30,11 +30,15 @@ engine_stop() {
   done
 }
 
-# Starts it, with its data in that folder, and with Debian as local/debian:1. Its containers have the
-# machine's network (`--network host`) or none.
-engine_start() { # folder
+# Starts it, with its data in that folder, and with Debian as local/debian:1, or with the images that
+# were saved in a file. Its containers have the machine's network (`--network host`) or none.
+engine_start() { # folder [images]
   engine_boot "$1" '' --bridge=none --iptables=false
-  docker import "$(debian)" local/debian:1 >/dev/null
+  if [ -n "${2:-}" ]; then
+    docker load --quiet --input "$2" >/dev/null
+  else
+    docker import "$(debian)" local/debian:1 >/dev/null
+  fi
 }
 
 # Starts it once more, with what it has, on a network of its own: containers have networks there, and
