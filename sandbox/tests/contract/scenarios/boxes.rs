@@ -19,7 +19,7 @@ use sandbox::{
 
 use super::ensure;
 use crate::invariants::{alive, nothing_left_of, within};
-use crate::machine::in_time;
+use crate::machine::{in_time, slowness};
 use crate::rig::{Rig, Staged, chain};
 use crate::victim::Victim;
 
@@ -61,11 +61,11 @@ pub(super) fn ids_of_many_boxes(rig: &Rig) -> Result<(), Failed> {
     let config = native::Config { boxes, ..native::Config::default() };
     let sandbox = NativeSandbox::new(config).map_err(|error| chain(&error))?;
     sandbox.warm_up(MANY).map_err(|error| chain(&error))?;
+    let program = rig.program("whoami")?;
     let whoami = || -> Result<Vec<u8>, Failed> {
-        let argv = ["/bin/sh", "-c", "sleep 1; id -u"].map(str::to_owned).to_vec();
-        // All start at the same time, on few CPUs.
+        // All start at the same time, on few CPUs, and none is to end before the last has begun.
         let limits = in_time(Limits { wall: Duration::from_secs(30), ..Limits::default() });
-        let job = Job { limits, ..Job::new(argv) };
+        let job = Job { limits, ..program.job(&[&slowness().to_string()]) };
         let outcome = sandbox.run(job, &Cancel::new()?).map_err(|error| chain(&error))?;
         let well = outcome.termination == Termination::Exited(0);
         ensure(well, || format!("it ended with {:?}", outcome.termination))?;
@@ -251,9 +251,8 @@ pub(super) fn folders_as_new(rig: &Rig) -> Result<(), Failed> {
         ensure(outcome.termination == Termination::Exited(0), || format!("{script}: {outcome:?}"))?;
         Ok(String::from_utf8_lossy(&outcome.stdout.bytes).into_owned())
     };
-    let look = "stat -c '%n %a %h' /w /tmp /dev/shm; \
-                find /w /tmp /dev/shm -newermt '2100-01-01' -o ! -newermt '2020-01-01'; \
-                find /w /tmp /dev/shm -mindepth 1";
+    let look = "find /w /tmp /dev/shm -printf '%p %m %n\\n' \
+                '(' -newermt 2100-01-01 -o ! -newermt 2020-01-01 ')' -printf 'of %T+\\n'";
     let new = says(look)?;
     // Time stamps have the granularity of a tick: what happens right after a box was made is the
     // hard case, and what happens later the usual one.
