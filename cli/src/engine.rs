@@ -71,6 +71,13 @@ impl Machine {
         Ok(Station { sandbox, why, judge })
     }
 
+    /// Why the engine of `station` was chosen, and whether the other one works here as well.
+    pub(crate) fn engines(&self, table: &Table, station: &Station) -> Result<String, Failure> {
+        let Station { sandbox, why, judge: _ } = station;
+        let other = sandbox::other(self.choice(), sandbox.engine(), &self.parts(table)?);
+        Ok([Some(why.clone()), other].into_iter().flatten().collect::<Vec<_>>().join("; "))
+    }
+
     /// The engine asked for.
     pub(crate) fn choice(&self) -> Choice {
         match self.engine {

@@ -115,6 +115,22 @@ pub fn choose(choice: Choice, parts: &Parts) -> Result<Chosen, NoEngine> {
     Err(NoEngine(reasons))
 }
 
+/// What comes of the engine that was not chosen, in a few words, for whoever wants to know which of
+/// them work here: it is made, runs one program and is taken away again. `None` when `why` tells.
+#[must_use]
+pub fn other(choice: Choice, chosen: Engine, parts: &Parts) -> Option<String> {
+    let parts = Parts { boxes: 1, warm: 0, ..parts.clone() };
+    let (engine, made) = match chosen {
+        Engine::Isolate if choice == Choice::Auto => return None,
+        Engine::Isolate => (Engine::Native, native(&parts)),
+        Engine::Native => (Engine::Isolate, isolate(&parts)),
+    };
+    Some(match made {
+        Ok(Chosen { why, .. }) => format!("{engine} is possible, too: {why}"),
+        Err(why) => format!("{engine} is not possible: {}", chain(&*why)),
+    })
+}
+
 fn native(parts: &Parts) -> Result<Chosen, BoxedError> {
     let mut config = native::Config {
         mounts: parts.mounts.clone(),

@@ -22,7 +22,7 @@ mod sys;
 
 pub use artefact::{Artefact, ArtefactError};
 pub use cancel::Cancel;
-pub use choose::{Choice, Chosen, NoEngine, Parts, UnknownEngine, choose};
+pub use choose::{Choice, Chosen, NoEngine, Parts, UnknownEngine, choose, other};
 pub use isolate::IsolateSandbox;
 pub use job::{Collect, Contents, Env, InputFile, Job, JobError, Mount, Stdin, Stdout};
 pub use limits::{Bytes, LimitError, Limits};

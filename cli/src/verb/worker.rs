@@ -126,7 +126,8 @@ fn judging(args: &Args, voice: Voice) -> Result<Ready, Failure> {
     let station = args.machine.open(&table, voice)?;
     let problems = problems::cache(shelf, &args.machine.cache_dir, args.problem_cache)?;
     let warming = station.warm_up()?;
-    Ok((Arc::new(Court::new(station.judge, problems)), station.why, Some(warming)))
+    let why = args.machine.engines(&table, &station)?;
+    Ok((Arc::new(Court::new(station.judge, problems)), why, Some(warming)))
 }
 
 fn config(args: Args, address: Address, why: String) -> Result<worker::Config, Failure> {

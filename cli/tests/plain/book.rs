@@ -78,7 +78,8 @@ fn what_pages_link_to_is_there() {
     let root = root();
     let mut all = pages(&root.join("docs"));
     all.extend(
-        ["README.md", "ARCHITECTURE.md", "SPEC.md", "bench/README.md"].map(|p| root.join(p)),
+        ["README.md", "ARCHITECTURE.md", "SPEC.md", "bench/README.md", "charts/evalx/README.md"]
+            .map(|p| root.join(p)),
     );
     let mut checked = 0;
     let mut broken = Vec::new();

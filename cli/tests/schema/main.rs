@@ -91,7 +91,7 @@ fn made_up_requests(which: [&str; 2]) -> Result<(), Failed> {
     command.args(["--phases", "examples,coverage,fuzzing", "--request-timeout", "20"]);
     // The same requests each time: what fails can be looked into.
     command.arg("--generation-deterministic");
-    command.args(["--max-time", "90", "--no-color", "--warnings", "off"]);
+    command.args(["--max-time", "45", "--no-color", "--warnings", "off"]);
     let output = command.stdin(Stdio::null()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     match output.status.success() && said.contains(" passed") {

@@ -37,13 +37,13 @@ use crate::sys::process::{Inherited, Stack, Tenant, default_signals, exit, start
 /// What the worker names the process when it starts one.
 pub(super) const ARGV0: &str = "evalx-agent";
 
-/// Where the work file system itself is mounted: only root may enter. Before Linux 6.15 a folder
-/// can be cloned only from a file system that is mounted here (fs/namespace.c, may_copy_tree).
+/// Where the work file system itself is mounted, if it has to be: only root may enter. Before Linux
+/// 6.15 a folder can be cloned only from a file system that is mounted here (fs/namespace.c,
+/// may_copy_tree).
 const WHOLE: &CStr = c"/.work";
 
 /// Where its folders appear in the box.
-const WORK: [(&CStr, &CStr); 3] =
-    [(c"/.work/w", c"/w"), (c"/.work/t", c"/tmp"), (c"/.work/s", c"/dev/shm")];
+const WORK: [(&CStr, &CStr); 3] = [(c"w", c"/w"), (c"t", c"/tmp"), (c"s", c"/dev/shm")];
 
 /// Becomes a slot agent if this process was started as one; else returns at once. Every binary
 /// that uses the native engine calls this first in `main`.
@@ -294,13 +294,19 @@ fn end(init: Tenant<'_>) -> Result<(), Failure> {
     wait_any().map(|_| ()).map_err(at(Step::Reap))
 }
 
-/// Mounts the work file system and its folders.
+/// Mounts the folders of the work file system.
 fn mount_work(work: BorrowedFd<'_>, key: Key) -> Result<(), Errno> {
-    place(work, WHOLE, key)?;
-    WORK.into_iter().try_for_each(|(folder, target)| {
-        let tree = clone_folder(folder, key)?;
-        place(tree.as_fd(), target, key)
-    })
+    let mount = || {
+        WORK.into_iter().try_for_each(|(folder, target)| {
+            let tree = clone_folder(work, folder, key)?;
+            place(tree.as_fd(), target, key)
+        })
+    };
+    match mount() {
+        // An older kernel. Each mount less is one to unmount less, which waits for every CPU.
+        Err(Errno::INVAL) => place(work, WHOLE, key).and_then(|()| mount()),
+        mounted => mounted,
+    }
 }
 
 /// Unmounts what a run left at `target`, however many times.

@@ -48,11 +48,16 @@ pub(crate) fn lock_down(mount: BorrowedFd<'_>, devices: bool) -> Result<(), Errn
     if r < 0 { Err(last()) } else { Ok(()) }
 }
 
-/// A detached copy of the mount of a folder (open_tree(2)).
-pub(crate) fn clone_folder(folder: &CStr, key: Key) -> Result<OwnedFd, Errno> {
+/// A detached copy of the mount of a folder below `whole` (open_tree(2)).
+pub(crate) fn clone_folder(
+    whole: BorrowedFd<'_>,
+    folder: &CStr,
+    key: Key,
+) -> Result<OwnedFd, Errno> {
     let (flags, folder) = (OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, folder.as_ptr());
+    let whole = whole.as_raw_fd();
     // SAFETY: the path is a C string that is alive.
-    let r = unsafe { syscall!(Sysno::open_tree, libc::AT_FDCWD, folder, flags, 0, 0, key.get()) };
+    let r = unsafe { syscall!(Sysno::open_tree, whole, folder, flags, 0, 0, key.get()) };
     let fd = RawFd::try_from(r.map_err(errno)?).map_err(|_| Errno::BADF)?;
     // SAFETY: the call answers with a new descriptor that nothing else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
