@@ -28,7 +28,7 @@ const ONLY_WRONG: [(&str, &str); 2] =
 /// What of the queries may have no data on a fleet that is well.
 const NOTHING_YET: [(&str, &str); 1] = [(
     "evalx_operator_failures_total",
-    "a reason is counted from the first time on that a cluster turns bad by it",
+    "the panel shows the reasons that have been counted, and on a fleet that is well none has",
 )];
 
 pub(crate) async fn panels(scene: Arc<Scene>) {
