@@ -1,7 +1,8 @@
 //! The seccomp policy of a slot: read from data, compiled into a BPF program that is loaded once a
-//! slot and inherited by all that runs there. Loading it costs a tenth of a short run
-//! (kernel/seccomp.c, seccomp_cache_prepare tries every call), so it is not loaded for each. What
-//! the slot's own processes still need, to make a guest, they do by its [`Key`].
+//! slot and inherited by all that runs there. Loading a filter, even a short
+//! one, costs some per cent of a short run (kernel/seccomp.c, seccomp_cache_prepare tries every
+//! call), so none is loaded for each. What the slot's own processes still need, to make a guest, they
+//! do by its [`Key`].
 //!
 //! The policy (`policy.json`) lists what is refused; each rule carries its reason. The program is
 //! a balanced tree over call numbers, because a linear chain costs every guest at each call. Calls
