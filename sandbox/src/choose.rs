@@ -126,8 +126,8 @@ pub fn other(choice: Choice, chosen: Engine, parts: &Parts) -> Option<String> {
         Engine::Native => (Engine::Isolate, isolate(&parts)),
     };
     Some(match made {
-        Ok(Chosen { why, .. }) => format!("{engine} is possible, too: {why}"),
-        Err(why) => format!("{engine} is not possible: {}", chain(&*why)),
+        Ok(Chosen { why, .. }) => format!("{engine}: {why}"),
+        Err(why) => format!("{engine}: {}", chain(&*why)),
     })
 }
 

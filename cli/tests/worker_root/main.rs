@@ -115,7 +115,7 @@ fn judged() {
     let check = ready["self_check"].as_str().unwrap();
     assert!(check.starts_with("its self-check passes"), "{ready}");
     // Or why it does not work here.
-    assert!(check.contains("; isolate is "), "{ready}");
+    assert!(check.contains("; isolate: "), "{ready}");
 }
 
 fn refused() {
