@@ -6,10 +6,10 @@ use bytes::Bytes;
 
 use crate::id::{Incarnation, JobId, Token};
 use crate::job::{Completion, Held, Lane, Lease, Outcome, Step};
-use crate::memory::model::{Hold, Model, Worker};
+use crate::memory::model::{Hold, Model, Record, Worker};
 use crate::settings::millis;
 use crate::store::{Beat, Claim, Claimed, Registered, Settled, Verdict};
-use crate::transition::{Answer, Event, Life, Millis, State};
+use crate::transition::{Answer, Event, Millis, State};
 use crate::view;
 
 /// Delayed jobs that one claim wakes.
@@ -109,8 +109,13 @@ impl Model {
             ring.left = Some(time);
             return None;
         };
-        let fits = |life: &Life| life.state == State::Queued && !life.is_suspect();
-        if !self.jobs.get(&id).is_some_and(|record| fits(&record.life)) {
+        // One that was cancelled, forgotten and handed in again stands where it belongs now.
+        let fits = |record: &Record| {
+            let life = &record.life;
+            let placed = record.lane == lane && record.tenant == tenant;
+            placed && life.state == State::Queued && !life.is_suspect()
+        };
+        if !self.jobs.get(&id).is_some_and(fits) {
             return None;
         }
         let ring = &mut self.rings[lane.index()];
@@ -122,7 +127,8 @@ impl Model {
         for _ in 0..SUSPECTS {
             let id = self.suspects[lane.index()].pop_front()?;
             let Some(record) = self.jobs.get(&id) else { continue };
-            if record.life.state != State::Queued || !record.life.is_suspect() {
+            let placed = record.lane == lane && record.life.is_suspect();
+            if !placed || record.life.state != State::Queued {
                 continue;
             }
             if self.is_at_cap(&record.tenant, lane) {

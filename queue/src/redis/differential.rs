@@ -18,14 +18,54 @@ const CLOCK: &str =
 
 #[test]
 fn redis_answers_as_the_model_does() {
-    let server = TestServer::start(&[]);
-    let runtime = Runtime::new().unwrap();
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(150);
     let config = Config { cases, failure_persistence: None, ..Config::default() };
-    let address = Address::parse(&server.url(), None).unwrap();
-    let store = RedisStore::new(address, "t", settings(), CLOCK).unwrap();
-    let play = |ops: Vec<Op>| runtime.block_on(same(&store, &server.url(), &ops));
-    TestRunner::new(config).run(&ops(), play).unwrap();
+    let stage = Stage::new();
+    TestRunner::new(config).run(&ops(), |ops| stage.play(&ops)).unwrap();
+}
+
+/// The ids of the first time still stand in the lists of the lane and the tenant they had then.
+#[test]
+fn a_job_that_is_handed_in_again_has_the_lane_and_the_tenant_of_now() {
+    let enqueue = |tenant, lane| Op::Enqueue { first: 1, count: 2, tenant, lane, extra: 1 };
+    let claim = |free| Op::Claim { worker: 0, free, internal: false, lost: false };
+    let again = |tenant, lane| {
+        let gone = [1, 2].map(|job| [Op::Cancel { job, batch: false }, Op::Forget { job }]);
+        let mut ops = vec![Op::Register { worker: 0, place: 0 }, enqueue(0, 0)];
+        ops.extend(gone.into_iter().flatten());
+        ops.extend([enqueue(tenant, lane), claim(1), claim(5), Op::Look { job: 1 }]);
+        ops
+    };
+    let stage = Stage::new();
+    for (tenant, lane) in [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)] {
+        stage.play(&again(tenant, lane)).unwrap();
+    }
+    // The same of one whose worker was lost.
+    let mut ops = vec![Op::Register { worker: 0, place: 0 }, enqueue(0, 0), claim(1)];
+    let lost = [Op::Register { worker: 0, place: 0 }, Op::Cancel { job: 1, batch: false }];
+    ops.extend(lost);
+    ops.extend([Op::Forget { job: 1 }, enqueue(0, 1), claim(5)]);
+    ops.extend([Op::Register { worker: 0, place: 0 }, claim(5), Op::Look { job: 1 }]);
+    stage.play(&ops).unwrap();
+}
+
+struct Stage {
+    server: TestServer,
+    runtime: Runtime,
+    store: RedisStore,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let server = TestServer::start(&[]);
+        let address = Address::parse(&server.url(), None).unwrap();
+        let store = RedisStore::new(address, "t", settings(), CLOCK).unwrap();
+        Self { server, runtime: Runtime::new().unwrap(), store }
+    }
+
+    fn play(&self, ops: &[Op]) -> Result<(), TestCaseError> {
+        self.runtime.block_on(same(&self.store, &self.server.url(), ops))
+    }
 }
 
 async fn same(store: &RedisStore, url: &str, ops: &[Op]) -> Result<(), TestCaseError> {

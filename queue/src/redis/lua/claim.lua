@@ -60,8 +60,10 @@ local function lease(id, v, L)
   return math.floor(c * 1000 / t.w)
 end
 local function fields(id)
-  return call('HMGET', P..'j:'..id, 's', 'c', 'a', 'lo', 't', 'p', 'e', 'dl', 'g', 'ck', 'ab')
+  return call('HMGET', P..'j:'..id, 's', 'c', 'a', 'lo', 't', 'p', 'e', 'dl', 'g', 'ck', 'ab', 'l')
 end
+-- A list keeps ids of jobs that were cancelled and forgotten. One that was handed in again stands
+-- where it belongs now, be it in another lane or another tenant's.
 
 if n > 0 and not call('HGET', P..'su', who) then
   for _, L in ipairs(lanes) do
@@ -69,7 +71,7 @@ if n > 0 and not call('HGET', P..'su', who) then
       local id = call('LPOP', P..'s:'..L.name)
       if not id then break end
       local v = fields(id)
-      if v[1] == 'q' and v[4] ~= '0' then
+      if v[1] == 'q' and v[4] ~= '0' and v[12] == L.name then
         if at_cap(tenant(v[5]), L.name) then call('RPUSH', P..'s:'..L.name, id)
         else
           charge(L.name, v[5], lease(id, v, L))
@@ -108,7 +110,7 @@ while got < n and looks > 0 do
       else b.left = vt end
     else
       local v = fields(id)
-      if v[1] == 'q' and v[4] == '0' then
+      if v[1] == 'q' and v[4] == '0' and v[12] == b.name and v[5] == ten then
         if not b.clk or vt > b.clk then b.clk = vt end
         call('ZADD', b.ring, I(vt + lease(id, v, b)), ten)
       end
