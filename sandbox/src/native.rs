@@ -8,7 +8,9 @@
 pub mod agent;
 mod check;
 mod cpus;
+mod error;
 pub(crate) mod filter;
+mod pool;
 mod process;
 mod run;
 mod slot;
@@ -21,8 +23,8 @@ mod wire;
 mod work;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -32,8 +34,9 @@ use crate::seam::{Engine, Sandbox};
 use crate::{Artefact, Cancel, Compiled, Job, Mount, Outcome, Termination};
 pub use check::{Probe, probes};
 pub use cpus::{Pinning, TooFewCpus};
-use slot::{Agents, Arming, Slot};
-pub use slot::{SlotError, StepError};
+pub use error::{SlotError, StepError};
+use pool::Pool;
+use slot::Agents;
 pub use uids::Error as UidsError;
 pub use views::{Error as ViewsError, check as check_views};
 
@@ -91,6 +94,9 @@ pub enum Error {
         /// All there are.
         boxes: u32,
     },
+    /// No thread to be had.
+    #[error("cannot start the thread that arms boxes")]
+    Valet(#[source] std::io::Error),
     /// The caller cancelled while all boxes were taken.
     #[error("cancelled while waiting for a box")]
     Cancelled,
@@ -99,21 +105,9 @@ pub enum Error {
 /// The native engine. Dropping it ends every agent and removes every group.
 #[derive(Debug)]
 pub struct NativeSandbox {
-    pool: Mutex<Pool>,
-    freed: Condvar,
-    boxes: u32,
-    agents: Agents,
-}
-
-#[derive(Debug)]
-struct Pool {
-    /// The one at the end is taken next: the last used, or the first started.
-    idle: Vec<Slot<Arming>>,
-    /// Slot numbers not in use.
-    unused: Vec<u32>,
-    /// Of slots in which a process was killed and did not die: not used until it has, since control
-    /// group and user id are its.
-    wedged: Vec<u32>,
+    pool: Arc<Pool>,
+    /// Taken when this is dropped.
+    valet: Option<JoinHandle<()>>,
 }
 
 /// A box takes up to thirty descriptors of this process, and the usual soft limit is 1,024. It may be
@@ -143,41 +137,37 @@ impl NativeSandbox {
         let cpus = pin.map(|pin| Arc::new(cpus::Cpus::new(pin)));
         let agents = Agents::new(tree, mounts, policy, uids, views, cpus)
             .map_err(|source| Error::Slot { slot: 0, source })?;
-        let boxes = boxes.clamp(1, uids::MOST);
-        let pool =
-            Pool { idle: Vec::new(), unused: (0..boxes).rev().collect(), wedged: Vec::new() };
-        let sandbox = Self { pool: Mutex::new(pool), freed: Condvar::new(), boxes, agents };
-        let first = sandbox.take(None)?;
-        sandbox.lock().idle.push(first);
-        Ok(sandbox)
+        let pool = Arc::new(Pool::new(agents, boxes.clamp(1, uids::MOST)));
+        pool.warm_up(1)?;
+        let attended = Arc::clone(&pool);
+        let valet = thread::Builder::new().name("valet".to_owned());
+        let valet = valet.spawn(move || attended.attend()).map_err(Error::Valet)?;
+        Ok(Self { pool, valet: Some(valet) })
     }
 
     /// Which generation of control groups holds the boxes.
     #[must_use]
     pub fn cgroup_version(&self) -> Version {
-        self.agents.tree().version()
+        self.pool.agents().tree().version()
     }
 
     /// Where the groups of the boxes are.
     #[must_use]
     pub fn cgroup_folders(&self) -> Vec<PathBuf> {
-        self.agents.tree().folders()
+        self.pool.agents().tree().folders()
     }
 
     /// The boxes that are not used because a process in them was killed and does not die.
     #[must_use]
     pub fn quarantined(&self) -> Vec<u32> {
-        self.agents.reap();
-        let mut pool = self.lock();
-        self.release(&mut pool);
-        pool.wedged.clone()
+        self.pool.quarantined()
     }
 
     /// Processes of an engine that is dead, which do not die: the kernel keeps them in a call. What
     /// is theirs (control groups, user ids) is not used, and the next start looks again.
     #[must_use]
     pub fn left_behind(&self) -> Vec<u32> {
-        self.agents.tree().stuck().iter().copied().collect()
+        self.pool.agents().tree().stuck().iter().copied().collect()
     }
 
     /// Starts slots ahead of need, so that `count` are there.
@@ -185,76 +175,7 @@ impl NativeSandbox {
     /// # Errors
     /// The step that failed in a new slot.
     pub fn warm_up(&self, count: usize) -> Result<(), Error> {
-        // Not in the loop's head, where it would stay locked for the whole loop.
-        let idle = self.lock().idle.len();
-        for _ in idle..count {
-            let Some(number) = self.lock().unused.pop() else { break };
-            let slot = self.start(number)?;
-            self.lock().idle.insert(0, slot);
-        }
-        Ok(())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Pool> {
-        // Nothing panics while it is held; a poisoned list of slots is still a list of slots.
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// An idle slot, or a new one, or waits for one.
-    fn take(&self, cancel: Option<&Cancel>) -> Result<Slot<Arming>, Error> {
-        self.agents.reap();
-        let mut pool = self.lock();
-        loop {
-            if let Some(slot) = pool.idle.pop() {
-                return Ok(slot);
-            }
-            self.release(&mut pool);
-            if let Some(number) = pool.unused.pop() {
-                drop(pool);
-                return self.start(number);
-            }
-            if pool.wedged.len() == self.boxes as usize {
-                return Err(Error::Wedged { boxes: self.boxes });
-            }
-            if cancel.is_some_and(Cancel::is_cancelled) {
-                return Err(Error::Cancelled);
-            }
-            // Bounded, because nobody notifies for a cancel.
-            let wait = self.freed.wait_timeout(pool, Duration::from_millis(20));
-            pool = wait.unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    fn start(&self, number: u32) -> Result<Slot<Arming>, Error> {
-        self.agents.start(number).map_err(|source| {
-            self.give_back(number, None);
-            Error::Slot { slot: number, source }
-        })
-    }
-
-    /// Makes numbers usable whose slots have nothing left in them by now.
-    fn release(&self, pool: &mut Pool) {
-        let Pool { unused, wedged, .. } = pool;
-        wedged.retain(|&number| {
-            let vacant = self.agents.is_vacant(number);
-            if vacant {
-                unused.push(number);
-            }
-            !vacant
-        });
-    }
-
-    /// A slot for the next run, or the number of one that was dropped.
-    fn give_back(&self, number: u32, slot: Option<Slot<Arming>>) {
-        let vacant = slot.is_some() || self.agents.is_vacant(number);
-        let mut pool = self.lock();
-        match slot {
-            Some(slot) => pool.idle.push(slot),
-            None if vacant => pool.unused.push(number),
-            None => pool.wedged.push(number),
-        }
-        drop(pool);
-        self.freed.notify_one();
+        self.pool.warm_up(count)
     }
 
     /// One run: the whole life of a box. `after` looks at the work directory once the box is dead.
@@ -264,19 +185,17 @@ impl NativeSandbox {
         cancel: &Cancel,
         after: impl FnOnce(&Outcome, &work::WorkFs) -> Result<T, SlotError>,
     ) -> Result<(Outcome, T), Error> {
-        let slot = self.take(Some(cancel))?;
+        let slot = self.pool.take(Some(cancel))?;
         let number = slot.number();
-        let ran = run::run(slot, job, cancel, after);
-        match ran {
-            Ok((outcome, extra, slot)) => {
-                self.give_back(number, Some(slot));
-                Ok((outcome, extra))
-            }
-            Err(source) => {
-                self.give_back(number, None);
-                Err(Error::Slot { slot: number, source })
-            }
-        }
+        let ran = slot.armed().and_then(|slot| run::run(slot, job, cancel, after));
+        let left = ran.and_then(|(outcome, extra, slot)| {
+            self.pool.leave(slot)?;
+            Ok((outcome, extra))
+        });
+        left.map_err(|source| {
+            self.pool.end(number, None);
+            Error::Slot { slot: number, source }
+        })
     }
 }
 
@@ -286,8 +205,11 @@ fn failed(source: Error) -> crate::Error {
 
 impl Drop for NativeSandbox {
     fn drop(&mut self) {
-        // All at once; the fields' own drops then wait for one after the other.
-        self.lock().idle.iter().for_each(Slot::dismiss);
+        self.pool.close();
+        if let Some(valet) = self.valet.take() {
+            // It does not panic.
+            let _ended = valet.join();
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use super::slot::{Armed, Arming, Shown, Slot, SlotError, StepError, step};
+use super::error::{SlotError, StepError, step};
+use super::slot::{Armed, Shown, Slot, Spent};
 use super::socket;
 use super::termination::{self, Seen};
 use super::watch::{Outputs, Watched, watch};
@@ -17,14 +18,13 @@ use crate::collect;
 use crate::pressure;
 use crate::{Cancel, Job, Limits, Outcome, Pressure, Stdin, Stdout, Termination, Usage};
 
-/// Runs `job` in the slot's next box. On success the slot is on its way to the box after it.
+/// Runs `job` in the slot's box.
 pub(super) fn run<T>(
-    slot: Slot<Arming>,
+    mut slot: Slot<Armed>,
     job: Job,
     cancel: &Cancel,
     after: impl FnOnce(&Outcome, &work::WorkFs) -> Result<T, SlotError>,
-) -> Result<(Outcome, T, Slot<Arming>), SlotError> {
-    let mut slot = slot.armed()?;
+) -> Result<(Outcome, T, Slot<Spent>), SlotError> {
     let Job {
         argv,
         env,
@@ -42,7 +42,7 @@ pub(super) fn run<T>(
     for file in &files {
         slot.phase.work.write(file)?;
     }
-    let streams = Streams::open(stdin, stdout)?;
+    let streams = Streams::open(stdin, stdout, std::mem::take(&mut slot.phase.spare))?;
     let shown = slot.show(artefact.as_ref())?;
     let command = Command {
         proc,
@@ -67,7 +67,37 @@ pub(super) fn run<T>(
     outcome.usage.pressure = pressure;
     outcome.files = collect::files(slot.phase.work.mount(), &collect);
     let extra = after(&outcome, &slot.phase.work)?;
-    Ok((outcome, extra, slot.rearm()?))
+    Ok((outcome, extra, slot.spent()?))
+}
+
+/// A pipe for output; our end does not block.
+#[derive(Debug)]
+struct Pipe {
+    ours: OwnedFd,
+    guests: OwnedFd,
+}
+
+impl Pipe {
+    fn make() -> Result<Self, StepError> {
+        let (ours, guests) = pipe_with(PipeFlags::CLOEXEC).map_err(step("make an output pipe"))?;
+        rustix::io::ioctl_fionbio(&ours, true).map_err(step("prepare an output pipe"))?;
+        Ok(Self { ours, guests })
+    }
+}
+
+/// Streams as most runs have them, as far as they were made before it was known which one it is.
+#[derive(Debug, Default)]
+pub(super) struct Spare {
+    nothing: Option<OwnedFd>,
+    stdout: Option<Pipe>,
+    stderr: Option<Pipe>,
+}
+
+impl Spare {
+    pub(super) fn make() -> Result<Self, StepError> {
+        let (stdout, stderr) = (Some(Pipe::make()?), Some(Pipe::make()?));
+        Ok(Self { nothing: Some(nothing()?), stdout, stderr })
+    }
 }
 
 /// The guest's ends of its streams, and ours.
@@ -79,19 +109,21 @@ struct Streams {
 }
 
 impl Streams {
-    fn open(stdin: Stdin, stdout: Stdout) -> Result<Self, SlotError> {
-        let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(step("make an output pipe"));
+    fn open(stdin: Stdin, stdout: Stdout, spare: Spare) -> Result<Self, SlotError> {
         let stdin = match stdin {
             Stdin::Closed => None,
-            Stdin::Empty => Some(nothing()?),
+            Stdin::Empty => Some(spare.nothing.map_or_else(nothing, Ok)?),
             Stdin::Contents(contents) => Some(work::stdin_copy(&contents)?),
             Stdin::Pipe(fd) => Some(fd),
         };
         let (ours, stdout) = match stdout {
-            Stdout::Capture => pipe().map(|(read, write)| (Some(read), write))?,
+            Stdout::Capture => {
+                let Pipe { ours, guests } = spare.stdout.map_or_else(Pipe::make, Ok)?;
+                (Some(ours), guests)
+            }
             Stdout::Pipe(fd) => (None, fd),
         };
-        let (read, stderr) = pipe()?;
+        let Pipe { ours: read, guests: stderr } = spare.stderr.map_or_else(Pipe::make, Ok)?;
         let outputs = Outputs { stdout: ours, stderr: read, guests: [None, None] };
         Ok(Self { stdin, stdout, stderr, outputs })
     }

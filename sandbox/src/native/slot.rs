@@ -20,101 +20,21 @@ use rustix::time::Timespec;
 
 use super::agent::ARGV0;
 use super::cpus::{Cpus, Seat};
+use super::error::{SlotError, StepError, step};
 use super::filter::{Key, Policy};
 use super::process::{Agent, Stuck};
+use super::run::Spare;
 use super::socket;
-use super::uids::{self, Uids};
+use super::uids::Uids;
 use super::views::Views;
-use super::wire::{Arm, BoxFolder, Failure, MESSAGE_MAX, Reply, Setup};
-use super::work::WorkFs;
-use crate::cgroup::{self, Entry, Group, Tree};
-use crate::collect;
+use super::wire::{Arm, BoxFolder, MESSAGE_MAX, Reply, Setup};
+use super::work::{Left, Undertaker, WorkFs};
+use crate::cgroup::{Entry, Group, Tree};
 use crate::{Artefact, Mount, sys};
 
 /// How long a step of an agent may take before the slot is given up. Steps take milliseconds;
 /// seconds pass only on a machine that is out of memory or stopped.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A step of the worker's own that the kernel refused.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot {step}")]
-pub struct StepError {
-    step: &'static str,
-    #[source]
-    source: io::Error,
-}
-
-/// For `map_err`: names the step.
-pub(super) fn step(step: &'static str) -> impl FnOnce(Errno) -> StepError {
-    move |e| StepError { step, source: e.into() }
-}
-
-/// What can fail in a slot.
-#[derive(Debug, thiserror::Error)]
-pub enum SlotError {
-    /// In this process.
-    #[error(transparent)]
-    Worker(#[from] StepError),
-    /// Between this process and the guest's first instruction.
-    #[error("the slot's agent cannot {step}")]
-    Agent {
-        /// The step.
-        step: &'static str,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The program could not be executed.
-    #[error("cannot execute {program:?} in the box")]
-    Exec {
-        /// The program.
-        program: String,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// In the control group.
-    #[error("the slot's control group failed")]
-    Cgroup(#[source] cgroup::Error),
-    /// No user id for it.
-    #[error("no user id for the slot")]
-    Uids(#[source] uids::Error),
-    /// An input file or standard input.
-    #[error("cannot place {path:?} in the box")]
-    Input {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The artefact could not be taken out of the box.
-    #[error("the artefact cannot be taken out of the box")]
-    Artefact(#[source] collect::Error),
-    /// The agent ended, or said what no agent says.
-    #[error("the slot's agent is gone")]
-    AgentGone,
-    /// The agent or the box did not answer in time.
-    #[error("the slot did not {step} within {} s", within.as_secs())]
-    Late {
-        /// What it should have done.
-        step: &'static str,
-        /// How long it was waited for.
-        within: Duration,
-    },
-    /// Processes that were still there after the box was dead.
-    #[error("{count} processes are left in the slot's control group after the run")]
-    Survivors {
-        /// How many.
-        count: u32,
-    },
-}
-
-impl From<Failure> for SlotError {
-    fn from(Failure { step, errno }: Failure) -> Self {
-        Self::Agent { step: step.text(), source: errno.into() }
-    }
-}
 
 /// This program, to be executed again, such that what runs as root cannot be changed through
 /// `/proc/PID/exe` (CVE-2019-5736): by a read-only mount of its own, or else a sealed copy. A copy
@@ -201,6 +121,7 @@ impl Agents {
             shown: Weak::new(),
             views: Arc::clone(&self.views),
             seat: self.cpus.as_ref().map(Cpus::take),
+            undertaker: Undertaker::default(),
         };
         let join = match base.group.entry() {
             Entry::Born(_) => Vec::new(),
@@ -222,7 +143,7 @@ impl Agents {
             .map_err(|e| StepError { step: "write the slot's set-up", source: e.into() })?;
         socket::send(base.agent.control.as_fd(), &message, &[])
             .map_err(step("set up the agent"))?;
-        Slot { base: Base { residents, ..base }, phase: () }.request(None, false)
+        Slot { base: Base { residents, ..base }, phase: () }.request(Left::Nothing, false)
     }
 
     fn spawn(&self) -> Result<(OwnedFd, Child), StepError> {
@@ -271,6 +192,7 @@ struct Base {
     shown: Weak<Artefact>,
     views: Arc<Views>,
     seat: Option<Seat>,
+    undertaker: Undertaker,
 }
 
 /// What becomes of `/box` for a run.
@@ -310,6 +232,16 @@ pub(super) struct Armed {
     pub(super) request: OwnedFd,
     /// Of the box's init.
     pub(super) init: OwnedFd,
+    /// What the next run does not have to make.
+    pub(super) spare: Spare,
+}
+
+/// The box is dead.
+#[derive(Debug)]
+pub(super) struct Spent {
+    work: WorkFs,
+    /// Closing them takes longer than it takes to tell of the run.
+    _ends: [OwnedFd; 2],
 }
 
 impl<P> Slot<P> {
@@ -326,12 +258,17 @@ impl<P> Slot<P> {
         self.base.agent.dismiss();
     }
 
-    /// Asks the agent for the next box, with a fresh work file system unless there is one to `keep`.
-    fn request(self, keep: Option<WorkFs>, ready: bool) -> Result<Slot<Arming>, SlotError> {
+    /// Asks the agent for the next box, with a fresh work file system unless there is one to keep.
+    fn request(self, left: Left, ready: bool) -> Result<Slot<Arming>, SlotError> {
         let Self { mut base, phase: _ } = self;
         let anew = base.group.renew().map_err(SlotError::Cgroup)?;
-        let kept = keep.is_some();
-        let work = keep.map_or_else(|| WorkFs::new(base.uid), Ok)?;
+        let kept = matches!(left, Left::Same(_));
+        let fresh = || WorkFs::new(base.uid);
+        let (work, former) = match left {
+            Left::Same(work) => (work, None),
+            Left::Nothing => (fresh()?, None),
+            Left::Large(former) => (fresh()?, Some(former)),
+        };
         let (group, lists) = match base.group.entry() {
             Entry::Born(group) => (Some(group), Vec::new()),
             Entry::Joined(files) if anew => (None, lists(&files)?),
@@ -340,6 +277,9 @@ impl<P> Slot<P> {
         let join = lists.iter().map(AsFd::as_fd).collect();
         let arm = Arm { work: (!kept).then(|| work.mount()), group, join };
         arm.send(base.agent.control.as_fd()).map_err(step("ask for a box"))?;
+        if let Some(former) = former {
+            base.undertaker.bury(former, base.agent.control.as_fd());
+        }
         Ok(Slot { base, phase: Arming { work, ready } })
     }
 }
@@ -351,6 +291,11 @@ fn lists(files: &[PathBuf]) -> Result<Vec<OwnedFd>, StepError> {
 }
 
 impl Slot<Arming> {
+    /// Whether the agent, which is ready, says something in time.
+    pub(super) fn is_heard(&self, patience: Duration) -> bool {
+        readable(self.base.agent.control.as_fd(), patience)
+    }
+
     /// Waits until the box is armed.
     pub(super) fn armed(self) -> Result<Slot<Armed>, SlotError> {
         let Self { mut base, phase: Arming { work, mut ready } } = self;
@@ -363,7 +308,9 @@ impl Slot<Arming> {
                 Some(Reply::Ready) if !ready => ready = true,
                 Some(Reply::Armed { request, init }) if ready => {
                     base.group.joined();
-                    return Ok(Slot { base, phase: Armed { work, request, init } });
+                    base.undertaker.armed();
+                    let phase = Armed { work, request, init, spare: Spare::default() };
+                    return Ok(Slot { base, phase });
                 }
                 Some(Reply::Failed(failure)) => return Err(failure.into()),
                 _ => return Err(SlotError::AgentGone),
@@ -394,6 +341,11 @@ impl Slot<Armed> {
         Ok(shown)
     }
 
+    /// Makes what the next run needs ahead of it. What cannot be had now that run asks for itself.
+    pub(super) fn prepare(&mut self) {
+        self.phase.spare = Spare::make().unwrap_or_default();
+    }
+
     /// Kills the box, all of it at once: its init takes the whole pid namespace with it, and on v2
     /// the group goes in the same instant.
     pub(super) fn kill(&self) {
@@ -402,18 +354,24 @@ impl Slot<Armed> {
         let _emptied = self.base.group.kill();
     }
 
-    /// The box is dead: checks that nothing of it is left, and goes on to the next.
-    pub(super) fn rearm(self) -> Result<Slot<Arming>, SlotError> {
+    /// The box is dead: checks that nothing of it is left.
+    pub(super) fn spent(self) -> Result<Slot<Spent>, SlotError> {
         let count = self.base.group.processes().map_err(SlotError::Cgroup)?;
         // The agent stays; init is dead but may not have been reaped by it yet.
         match count.saturating_sub(self.base.residents) {
             0 => {}
             count => return Err(SlotError::Survivors { count }),
         }
-        let Self { base, phase: Armed { work, .. } } = self;
-        // A file system that is not kept goes first: its pages are charged to the group (v1).
-        let keep = Some(work).filter(WorkFs::is_untouched);
-        Slot { base, phase: () }.request(keep, true)
+        let Self { base, phase: Armed { work, request, init, .. } } = self;
+        Ok(Slot { base, phase: Spent { work, _ends: [request, init] } })
+    }
+}
+
+impl Slot<Spent> {
+    /// Goes on to the next box.
+    pub(super) fn rearm(self) -> Result<Slot<Arming>, SlotError> {
+        let Self { base, phase: Spent { work, .. } } = self;
+        Slot { base, phase: () }.request(work.left(), true)
     }
 }
 

@@ -19,7 +19,7 @@ use rustix::mount::{
 };
 
 use super::agent::BASE;
-use super::slot::{StepError, step};
+use super::error::{StepError, step};
 use crate::{Artefact, Mount, sys};
 
 /// Why boxes do not see the machine's folders by overlays of their own. They still run.

@@ -8,7 +8,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::time::Timespec;
 
-use super::slot::{Armed, Slot, SlotError, StepError, step};
+use super::error::{SlotError, StepError, step};
+use super::slot::{Armed, Slot};
 use super::socket;
 use super::termination::Cause;
 use super::wire::Done;
@@ -35,7 +36,7 @@ pub(super) struct Watched {
     pub(super) stderr: Captured,
 }
 
-/// The ends of the output pipes that are ours.
+/// The ends of the output pipes that are ours; reading them does not block.
 #[derive(Debug)]
 pub(super) struct Outputs {
     pub(super) stdout: Option<OwnedFd>,
@@ -57,8 +58,8 @@ pub(super) fn watch(
         slot,
         limits,
         started: Instant::now(),
-        stdout: Stream::new(stdout, limits.output)?,
-        stderr: Stream::new(Some(stderr), limits.stderr)?,
+        stdout: Stream::new(stdout, limits.output),
+        stderr: Stream::new(Some(stderr), limits.stderr),
         done: None,
         killed: None,
         next_look: Instant::now(),
@@ -202,12 +203,9 @@ struct Stream {
 }
 
 impl Stream {
-    fn new(fd: Option<OwnedFd>, cap: Bytes) -> Result<Self, StepError> {
-        if let Some(fd) = &fd {
-            rustix::io::ioctl_fionbio(fd, true).map_err(step("prepare an output pipe"))?;
-        }
+    fn new(fd: Option<OwnedFd>, cap: Bytes) -> Self {
         let cap = usize::try_from(cap.0).unwrap_or(usize::MAX);
-        Ok(Self { fd, cap, captured: Captured::default() })
+        Self { fd, cap, captured: Captured::default() }
     }
 
     /// Reads once; true when there is more than the cap. What is beyond the cap is dropped.

@@ -4,6 +4,10 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use rustix::fs::{AtFlags, Gid, MemfdFlags, Mode, OFlags, SealFlags, Uid};
 use rustix::fs::{
@@ -14,9 +18,11 @@ use rustix::mount::{
     FsMountFlags, FsOpenFlags, FsPickFlags, MountAttrFlags, fsconfig_create, fsconfig_reconfigure,
     fsconfig_set_string, fsmount, fsopen, fspick,
 };
+use rustix::process::nice;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::slot::{SlotError, StepError, step};
+use super::error::{SlotError, StepError, step};
+use super::slot::readable;
 use crate::{Bytes, Contents, InputFile};
 
 /// Folders in it: work directory, `/tmp`, `/dev/shm`.
@@ -24,6 +30,13 @@ const FOLDERS: [&str; 3] = ["w", "t", "s"];
 
 /// The root and its folders.
 const OUR_INODES: u32 = 4;
+
+/// From so many files, or so many bytes, on the kernel takes longer to free them than the next run of
+/// the slot should wait: some 3 µs a file, 0.1 µs a KiB.
+const LARGE: (u64, u64) = (1_000, 16 << 20);
+
+/// Between two looks at whether a box is armed, where somebody else has heard it.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// A tmpfs with the folders of a box, which belong to its guest.
 #[derive(Debug)]
@@ -36,6 +49,71 @@ pub(super) struct WorkFs {
     /// Whether the clock had moved on from `made` when the last run began: only then does every
     /// change show in a time stamp.
     settled: bool,
+}
+
+/// What becomes of a work file system behind a run.
+#[derive(Debug)]
+pub(super) enum Left {
+    /// It serves the next run as well.
+    Same(WorkFs),
+    /// It is gone. Its pages, which are charged to the slot's group on v1, go with the box's mounts.
+    Nothing,
+    /// So much is in it that it is freed beside the next run.
+    Large(WorkFs),
+}
+
+/// Frees what was large, on a thread of its own: a slot has at most one such, and whoever fills the
+/// next one before waits for it.
+#[derive(Debug, Default)]
+pub(super) struct Undertaker(Option<Burial>);
+
+#[derive(Debug)]
+struct Burial {
+    thread: JoinHandle<()>,
+    /// That nobody else has it mounted.
+    alone: Arc<AtomicBool>,
+}
+
+impl Undertaker {
+    /// Frees `work` once the agent, which was asked for another box, does not have it mounted any
+    /// more: when it says something or is gone. Where there is no thread to be had the agent frees it,
+    /// and is late.
+    pub(super) fn bury(&mut self, work: WorkFs, agent: BorrowedFd<'_>) {
+        self.wait();
+        let Ok(agent) = agent.try_clone_to_owned() else { return };
+        let alone = Arc::new(AtomicBool::new(false));
+        let known = Arc::clone(&alone);
+        let free = move || {
+            while !readable(agent.as_fd(), LOOK) && !known.load(Ordering::Relaxed) {}
+            // Behind whoever judges; without the right to be nice it is freed all the same.
+            let _as_it_is = nice(19);
+            drop(work);
+        };
+        let thread = thread::Builder::new().name("undertaker".to_owned()).spawn(free);
+        self.0 = thread.ok().map(|thread| Burial { thread, alone });
+    }
+
+    /// The agent has armed a box, which somebody else has heard.
+    pub(super) fn armed(&self) {
+        if let Some(burial) = &self.0 {
+            burial.alone.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn wait(&mut self) {
+        self.armed();
+        if let Some(burial) = self.0.take() {
+            // It does not panic, and if it did, the file system would be freed.
+            let _freed = burial.thread.join();
+        }
+    }
+}
+
+/// A slot that ends leaves nothing behind.
+impl Drop for Undertaker {
+    fn drop(&mut self) {
+        self.wait();
+    }
 }
 
 /// What shows whether a file system was touched: the times of its folders, with whatever is added
@@ -106,6 +184,25 @@ impl WorkFs {
     /// run. Then it serves the next run as well.
     pub(super) fn is_untouched(&self) -> bool {
         self.settled && Stamp::of(self.mount()).is_ok_and(|now| now == self.made)
+    }
+
+    fn is_large(&self) -> bool {
+        fstatvfs(&self.mount).is_ok_and(|used| {
+            let files = used.f_files - used.f_ffree;
+            let bytes = (used.f_blocks - used.f_bfree) * used.f_frsize;
+            files > LARGE.0 || bytes > LARGE.1
+        })
+    }
+
+    /// What a run leaves to the next one of its slot.
+    pub(super) fn left(self) -> Left {
+        if self.is_untouched() {
+            Left::Same(self)
+        } else if self.is_large() {
+            Left::Large(self)
+        } else {
+            Left::Nothing
+        }
     }
 
     /// Right before a run: sets how much fits, `disk` bytes and `inodes` files and folders beside

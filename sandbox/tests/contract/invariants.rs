@@ -17,11 +17,14 @@ use crate::rig::{Rig, chain};
 /// What an engine may take to tidy up behind the result: it answers first and tears down then.
 const TIDY: Duration = Duration::from_secs(1);
 
+/// Nothing has changed for so long: nobody is at work.
+const STILL: Duration = Duration::from_millis(10);
+
 /// The program of the run that follows each case.
 pub(crate) const PROBE: &str = "probe";
 
 /// The state of this process before a case.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Before {
     mounts: usize,
     descriptors: usize,
@@ -36,8 +39,20 @@ struct Groups {
 }
 
 impl Before {
-    /// Looks around.
-    pub(crate) fn now() -> Result<Self, Failed> {
+    /// Looks around once the engine has made its slots ready, which takes descriptors.
+    pub(crate) fn settled() -> Result<Self, Failed> {
+        let (mut last, mut since) = (Self::now()?, Instant::now());
+        within(TIDY, || {
+            let now = Self::now().unwrap_or_default();
+            if now.descriptors != last.descriptors {
+                (last, since) = (now, Instant::now());
+            }
+            since.elapsed() > STILL
+        });
+        Ok(last)
+    }
+
+    fn now() -> Result<Self, Failed> {
         Ok(Self {
             mounts: mounts()?,
             descriptors: fs::read_dir("/proc/self/fd")?.count(),

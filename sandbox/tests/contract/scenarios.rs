@@ -37,6 +37,8 @@ pub(crate) static ALL: &[Scenario] = &[
     scenario("a10_memory_of_the_run_before", "10", memory::memory_of_the_run_before)
         .with(&["a10_shared_memory_bomb", "a12_page_tables"]),
     scenario("a10_page_cache_of_the_run_before", "10", memory::page_cache_of_the_run_before),
+    scenario("a16_files_of_the_run_before", "16", files::files_of_the_run_before)
+        .with(&["a16_inodes"]),
     scenario("a20_memory_under_an_output_flood", "20", streams::memory_under_an_output_flood)
         .with(&["a20_output_flood"]),
     scenario("a21_memory_under_an_error_flood", "21", streams::memory_under_an_error_flood)
@@ -75,6 +77,7 @@ pub(crate) static ALL: &[Scenario] = &[
     scenario("a83_memory_above_the_box", "69, 83", faults::memory_above_the_box)
         .with(&["a08_child_out_of_memory"]),
     scenario("p_addresses", "plain", control::addresses),
+    scenario("p_armed_behind_the_run", "plain", boxes::armed_behind_the_run),
     scenario("p_box_follows_the_job", "plain", boxes::box_follows_the_job),
     scenario("p_boxes_at_once", "plain", boxes::boxes_at_once),
     scenario("p_cancel_in_a_run", "plain", control::cancel_in_a_run),

@@ -151,7 +151,7 @@ impl Item {
 
     /// Runs it, and checks the invariants whatever came of it.
     fn run(&self, rig: &Rig) -> Result<(), Failed> {
-        let before = Before::now()?;
+        let before = Before::settled()?;
         let result = match self {
             Self::Case(case) => case.run(rig),
             Self::Scenario(scenario) => (scenario.run)(rig),

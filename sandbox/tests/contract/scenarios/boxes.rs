@@ -299,3 +299,47 @@ pub(super) fn box_follows_the_job(rig: &Rig) -> Result<(), Failed> {
     }
     Ok(())
 }
+
+/// A box is there before anybody asks for it: behind a run that was alone, and behind several at once.
+pub(super) fn armed_behind_the_run(rig: &Rig) -> Result<(), Failed> {
+    if rig.engine() != Engine::Native {
+        return Ok(());
+    }
+    let program = rig.program("exit_with")?;
+    let run = || rig.run(&program.mark, program.job(&["0"])).map(|_| ());
+    for runs in [1, AT_ONCE] {
+        thread::scope(|scope| {
+            let runs: Vec<_> = (0..runs).map(|_| scope.spawn(run)).collect();
+            runs.into_iter().try_for_each(|run| run.join().map_err(|_| "a thread panicked")?)
+        })?;
+        let mut seen = (0, 0);
+        let armed = within(Duration::from_secs(1), || {
+            seen = agents_and_boxes();
+            seen.0 >= AT_ONCE && seen.0 == seen.1
+        });
+        let (agents, boxes) = seen;
+        ensure(armed, || format!("behind {runs} runs {boxes} of {agents} slots have a box"))?;
+    }
+    Ok(())
+}
+
+/// How many agents this process has, and how many processes those have: a box's init each.
+fn agents_and_boxes() -> (usize, usize) {
+    let parent = |pid: u32| -> Option<u32> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let (name, rest) = stat.rsplit_once(')')?;
+        // state, parent (proc_pid_stat(5))
+        let parent = rest.split_whitespace().nth(1)?.parse().ok()?;
+        name.ends_with("(evalx-agent").then_some(parent)
+    };
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let all: Vec<_> = pids.filter_map(|pid| Some((pid, parent(pid)?))).collect();
+    let agents: BTreeSet<_> = all
+        .iter()
+        .filter(|(_, parent)| *parent == std::process::id())
+        .map(|(pid, _)| pid)
+        .collect();
+    let boxes = all.iter().filter(|(_, parent)| agents.contains(parent)).count();
+    (agents.len(), boxes)
+}

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use libtest_mimic::Failed;
-use sandbox::{Job, Termination};
+use sandbox::{Bytes, Job, Limits, Termination};
 
 use super::{ensure, none_wrong};
 use crate::rig::Rig;
@@ -53,6 +53,32 @@ pub(super) fn files_of_the_host(rig: &Rig) -> Result<(), Failed> {
         }
     }
     none_wrong(&wrong)
+}
+
+/// What the kernel frees for longer than a run takes is freed beside the next one, which has a file
+/// system and an account of its own; when a slot fills the next before, it waits.
+pub(super) fn files_of_the_run_before(rig: &Rig) -> Result<(), Failed> {
+    const MANY: u32 = 20_000;
+    let program = rig.program("a16_inodes")?;
+    let made = |inodes: u32| -> Result<u32, Failed> {
+        let memory = Bytes::mib(256);
+        let limits = Limits { inodes, memory, disk: memory, ..Limits::default() };
+        let outcome = rig.run(&program.mark, Job { limits, ..program.job(&[]) })?.outcome;
+        let said = String::from_utf8_lossy(&outcome.stdout.bytes).into_owned();
+        let files = said.lines().find_map(|line| line.strip_prefix("files="));
+        Ok(files.ok_or_else(|| format!("{:?}, {said:?}", outcome.termination))?.parse()?)
+    };
+    for _ in 0..3 {
+        let files = made(MANY)?;
+        ensure((MANY - 4..=MANY).contains(&files), || format!("{files} files of {MANY}"))?;
+    }
+    let after = rig.program("exit_with")?;
+    let outcome = rig.run(&after.mark, after.job(&["0"]))?.outcome;
+    let own =
+        outcome.termination == Termination::Exited(0) && outcome.usage.memory < Bytes::mib(4).0;
+    ensure(own, || format!("behind {MANY} files: {:?}", outcome.usage))?;
+    let files = made(1_000)?;
+    ensure((996..=1_000).contains(&files), || format!("{files} files of 1000"))
 }
 
 /// A program that tries to change its artefact leaves it as it was, for the next run and for us.
