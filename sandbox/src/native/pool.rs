@@ -28,6 +28,9 @@ const ARMING: Duration = Duration::from_millis(200);
 /// Between two looks of whoever waits for a slot, whom nobody tells of a cancel.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// So many looks for what the valet has, which gives up an agent before.
+const PATIENT: u32 = 15;
+
 /// A slot without a run.
 #[derive(Debug)]
 pub(super) enum Idle {
@@ -182,7 +185,7 @@ impl Pool {
     pub(super) fn take(&self, cancel: Option<&Cancel>) -> Result<Idle, Error> {
         self.agents.reap();
         let mut state = self.lock();
-        let mut waited = false;
+        let mut looks = 0;
         loop {
             if let Some(Waiting(slot, _)) = state.idle.pop() {
                 self.begin(&mut state);
@@ -190,7 +193,7 @@ impl Pool {
             }
             self.release(&mut state);
             // What the valet has is there sooner than a new one.
-            if state.attended == 0 || waited {
+            if state.attended == 0 || looks > PATIENT {
                 if let Some(number) = state.unused.pop() {
                     self.begin(&mut state);
                     drop(state);
@@ -204,9 +207,8 @@ impl Pool {
                 return Err(Error::Cancelled);
             }
             let wait = self.freed.wait_timeout(state, LOOK);
-            let (woken, timeout) = wait.unwrap_or_else(PoisonError::into_inner);
-            state = woken;
-            waited = timeout.timed_out();
+            state = wait.unwrap_or_else(PoisonError::into_inner).0;
+            looks += 1;
         }
     }
 

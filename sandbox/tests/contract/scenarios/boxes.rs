@@ -18,6 +18,7 @@ use sandbox::{
 };
 
 use super::ensure;
+use super::faults::{agents, has_box};
 use crate::invariants::{alive, nothing_left_of, within};
 use crate::machine::{in_time, slowness};
 use crate::rig::{Rig, Staged, chain};
@@ -314,32 +315,12 @@ pub(super) fn armed_behind_the_run(rig: &Rig) -> Result<(), Failed> {
         })?;
         let mut seen = (0, 0);
         let armed = within(Duration::from_secs(1), || {
-            seen = agents_and_boxes();
+            let agents = agents().unwrap_or_default();
+            seen = (agents.len(), agents.into_iter().filter(|agent| has_box(*agent)).count());
             seen.0 >= AT_ONCE && seen.0 == seen.1
         });
         let (agents, boxes) = seen;
         ensure(armed, || format!("behind {runs} runs {boxes} of {agents} slots have a box"))?;
     }
     Ok(())
-}
-
-/// How many agents this process has, and how many processes those have: a box's init each.
-fn agents_and_boxes() -> (usize, usize) {
-    let parent = |pid: u32| -> Option<u32> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let (name, rest) = stat.rsplit_once(')')?;
-        // state, parent (proc_pid_stat(5))
-        let parent = rest.split_whitespace().nth(1)?.parse().ok()?;
-        name.ends_with("(evalx-agent").then_some(parent)
-    };
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let all: Vec<_> = pids.filter_map(|pid| Some((pid, parent(pid)?))).collect();
-    let agents: BTreeSet<_> = all
-        .iter()
-        .filter(|(_, parent)| *parent == std::process::id())
-        .map(|(pid, _)| pid)
-        .collect();
-    let boxes = all.iter().filter(|(_, parent)| agents.contains(parent)).count();
-    (agents.len(), boxes)
 }

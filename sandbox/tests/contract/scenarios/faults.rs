@@ -43,6 +43,16 @@ impl Fragile {
         Ok(own.ok_or("the engine has no agent")?)
     }
 
+    /// Waits until each slot has a box.
+    pub(super) fn rests(&self) -> Result<(), Failed> {
+        let rests = within(Duration::from_secs(5), || {
+            let own = agents().unwrap_or_default().into_iter();
+            let own: Vec<_> = own.filter(|pid| !self.others.contains(pid)).collect();
+            !own.is_empty() && own.into_iter().all(has_box)
+        });
+        ensure(rests, || "a slot has no box".to_owned())
+    }
+
     /// How a run ends, or what our error says; soon.
     pub(super) fn run(
         &self,
@@ -78,6 +88,8 @@ pub(super) fn killed_agents(rig: &Rig) -> Result<(), Failed> {
     }
     let program = rig.program("exit_with")?;
     let fragile = Fragile::new(&program, 1)?;
+    // Else the engine may find out before the next run does, which then has another slot.
+    fragile.rests()?;
     kill_process(fragile.agent()?, Signal::KILL)?;
     fragile.fails(program.job(&["0"]), SOON, "")?;
     fragile.works(&program)?;
@@ -127,6 +139,7 @@ pub(super) fn wedged_agent(rig: &Rig) -> Result<(), Failed> {
     }
     let program = rig.program("exit_with")?;
     let fragile = Fragile::new(&program, 1)?;
+    fragile.rests()?;
     kill_process(fragile.agent()?, Signal::STOP)?;
     // The box that is armed already may still serve a run.
     let first = fragile.run(program.job(&["0"]), Duration::from_secs(15))?;
@@ -250,18 +263,30 @@ fn groups_below(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Agents of this process, by what the kernel lists as its children.
-fn agents() -> Result<Vec<Pid>, Failed> {
-    let mut found = Vec::new();
-    for task in fs::read_dir("/proc/self/task")? {
-        let children = fs::read_to_string(task?.path().join("children")).unwrap_or_default();
-        for pid in children.split_whitespace() {
-            let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            let status = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            if name.trim_end() == "evalx-agent" && !status.contains(") Z ") {
-                found.extend(Pid::from_raw(pid.parse()?));
-            }
-        }
-    }
-    Ok(found)
+/// Agents of this process.
+pub(super) fn agents() -> Result<Vec<Pid>, Failed> {
+    let tasks = fs::read_dir("/proc/self/task")?.map(|task| Ok(task?.path()));
+    let tasks = tasks.collect::<Result<Vec<_>, Failed>>()?;
+    Ok(tasks.iter().flat_map(|task| agents_below(task)).collect())
+}
+
+/// Whether there is a box, armed or not, whose init is alive.
+pub(super) fn has_box(agent: Pid) -> bool {
+    let pid = agent.as_raw_nonzero();
+    !agents_below(Path::new(&format!("/proc/{pid}/task/{pid}"))).is_empty()
+}
+
+/// Agents, and what runs on their memory, among what the kernel lists as children of a task.
+fn agents_below(task: &Path) -> Vec<Pid> {
+    let children = fs::read_to_string(task.join("children")).unwrap_or_default();
+    let is_one = |pid: &&str| {
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let status = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        name.trim_end() == "evalx-agent" && !status.contains(") Z ")
+    };
+    children
+        .split_whitespace()
+        .filter(is_one)
+        .filter_map(|p| Pid::from_raw(p.parse().ok()?))
+        .collect()
 }

@@ -135,6 +135,7 @@ pub(super) fn unkillable_agent(rig: &Rig) -> Result<(), Failed> {
     let program = rig.program("exit_with")?;
     let freezer = Freezer::make(rig)?;
     let fragile = Fragile::new(&program, 2)?;
+    fragile.rests()?;
     let agent = fragile.agent()?.as_raw_nonzero().get();
     freezer.freeze_process(agent)?;
     // The box that is armed already needs no agent to run, nor to be killed.
