@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::apps::v1::DaemonSet;
@@ -237,9 +238,14 @@ impl Scene {
 
     /// Waits until the pods are told these slots, and there is no pod elsewhere.
     pub async fn slots_are<N: AsRef<str>>(&self, expected: &[(N, u32)]) {
+        self.slots_become(expected, secs(60)).await;
+    }
+
+    /// The same with a limit of its own.
+    pub async fn slots_become<N: AsRef<str>>(&self, expected: &[(N, u32)], limit: Duration) {
         let expected: BTreeMap<String, String> =
             expected.iter().map(|(node, n)| (node.as_ref().to_owned(), n.to_string())).collect();
-        until(secs(60), &format!("slots are {expected:?}"), async || {
+        until(limit, &format!("slots are {expected:?}"), async || {
             let seen = self.slots().await?;
             if seen == expected { Ok(()) } else { Err(format!("{seen:?}")) }
         })

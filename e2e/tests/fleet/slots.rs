@@ -147,7 +147,8 @@ pub(crate) async fn come_and_go(scene: Arc<Scene>) {
     scene.slots_are(&[(&a, 2), (&b, 4)]).await;
     number_is(&scene, "tide", "/slots/desired", 6).await;
     node::delete(scene.client(), &a).await.unwrap();
-    scene.slots_are(&[(&b, 4)]).await;
+    // Its pod stays until the collector, which looks every 20 s, has missed the node for 40 s.
+    scene.slots_become(&[(&b, 4)], secs(120)).await;
     number_is(&scene, "tide", "/slots/desired", 4).await;
     number_is(&scene, "tide", "/nodes/desired", 1).await;
 }

@@ -1,6 +1,7 @@
 //! The work file system of a run: one tmpfs, limited in bytes and inodes, that the worker holds
 //! detached and the agent mounts in the box.
 
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -9,9 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, Gid, MemfdFlags, Mode, OFlags, SealFlags, Uid};
+use rustix::fs::{AtFlags, Dir, FileType, Gid, MemfdFlags, Mode, OFlags, SealFlags, Uid};
 use rustix::fs::{
     chownat, fchmod, fchown, fcntl_add_seals, fstatvfs, memfd_create, mkdirat, openat, statat,
+    unlinkat,
 };
 use rustix::io::Errno;
 use rustix::mount::{
@@ -34,6 +36,9 @@ const OUR_INODES: u32 = 4;
 /// From so many files, or so many bytes, on the kernel takes longer to free them than the next run of
 /// the slot should wait: some 3 µs a file, 0.1 µs a KiB.
 const LARGE: (u64, u64) = (1_000, 16 << 20);
+
+/// Folders in each other that are gone through.
+const DEEP: u32 = 64;
 
 /// Between two looks at whether a box is armed, where somebody else has heard it.
 const LOOK: Duration = Duration::from_millis(1);
@@ -87,6 +92,7 @@ impl Undertaker {
             while !readable(agent.as_fd(), LOOK) && !known.load(Ordering::Relaxed) {}
             // Behind whoever judges; without the right to be nice it is freed all the same.
             let _as_it_is = nice(19);
+            thin_out(work.mount(), c".", DEEP);
             drop(work);
         };
         let thread = thread::Builder::new().name("undertaker".to_owned()).spawn(free);
@@ -106,6 +112,25 @@ impl Undertaker {
             // It does not panic, and if it did, the file system would be freed.
             let _freed = burial.thread.join();
         }
+    }
+}
+
+/// Removes what can be removed, one by one. The kernel takes a whole file system away in steps that grow
+/// with it and hold up every unmounting meanwhile (fs/dcache.c, d_walk): 16 ms with 200,000 files.
+fn thin_out(within: BorrowedFd<'_>, name: &CStr, deep: u32) {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let Ok(folder) = openat(within, name, flags, Mode::empty()) else { return };
+    for entry in Dir::read_from(&folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_folder = entry.file_type() == FileType::Directory;
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        if is_folder && deep > 0 {
+            thin_out(folder.as_fd(), name, deep - 1);
+        }
+        let kind = if is_folder { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+        let _stays = unlinkat(&folder, name, kind);
     }
 }
 
