@@ -61,13 +61,14 @@ pub(super) fn run<T>(
     let outputs = streams.send(&slot, &message, shown)?;
     // While the guest comes up; its first microseconds are below what these accounts tell.
     let before = pressure::now(Some(slot.group()));
-    let watched = watch(&slot, outputs, &limits, cancel)?;
+    let mut watched = watch(&slot, outputs, &limits, cancel)?;
+    let ends = std::mem::take(&mut watched.ends);
     let pressure = pressure::now(Some(slot.group())).since(&before);
     let mut outcome = judge(&slot, watched, &limits, &argv)?;
     outcome.usage.pressure = pressure;
     outcome.files = collect::files(slot.phase.work.mount(), &collect);
     let extra = after(&outcome, &slot.phase.work)?;
-    Ok((outcome, extra, slot.spent()?))
+    Ok((outcome, extra, slot.spent(ends)?))
 }
 
 /// A pipe for output; our end does not block.
@@ -157,7 +158,7 @@ fn judge(
     limits: &Limits,
     argv: &[String],
 ) -> Result<Outcome, SlotError> {
-    let Watched { done, cause, wall, stdout, stderr } = watched;
+    let Watched { done, cause, wall, stdout, stderr, ends: _ } = watched;
     let group = slot.group();
     let out_of_memory = group.out_of_memory().map_err(SlotError::Cgroup)?;
     let ending = match done {

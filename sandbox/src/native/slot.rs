@@ -27,6 +27,7 @@ use super::run::Spare;
 use super::socket;
 use super::uids::Uids;
 use super::views::Views;
+use super::watch::Ends;
 use super::wire::{Arm, BoxFolder, MESSAGE_MAX, Reply, Setup};
 use super::work::{Left, Undertaker, WorkFs};
 use crate::cgroup::{Entry, Group, Tree};
@@ -240,8 +241,9 @@ pub(super) struct Armed {
 #[derive(Debug)]
 pub(super) struct Spent {
     work: WorkFs,
-    /// Closing them takes longer than it takes to tell of the run.
-    _ends: [OwnedFd; 2],
+    /// Closing these takes a while.
+    _box: [OwnedFd; 2],
+    _run: Ends,
 }
 
 impl<P> Slot<P> {
@@ -355,7 +357,7 @@ impl Slot<Armed> {
     }
 
     /// The box is dead: checks that nothing of it is left.
-    pub(super) fn spent(self) -> Result<Slot<Spent>, SlotError> {
+    pub(super) fn spent(self, ends: Ends) -> Result<Slot<Spent>, SlotError> {
         let count = self.base.group.processes().map_err(SlotError::Cgroup)?;
         // The agent stays; init is dead but may not have been reaped by it yet.
         match count.saturating_sub(self.base.residents) {
@@ -363,7 +365,7 @@ impl Slot<Armed> {
             count => return Err(SlotError::Survivors { count }),
         }
         let Self { base, phase: Armed { work, request, init, .. } } = self;
-        Ok(Slot { base, phase: Spent { work, _ends: [request, init] } })
+        Ok(Slot { base, phase: Spent { work, _box: [request, init], _run: ends } })
     }
 }
 

@@ -34,7 +34,12 @@ pub(super) struct Watched {
     pub(super) wall: Duration,
     pub(super) stdout: Captured,
     pub(super) stderr: Captured,
+    /// Ends of pipes that nobody needs any more.
+    pub(super) ends: Ends,
 }
+
+/// Descriptors to be closed: the run's result need not wait for it.
+pub(super) type Ends = [Option<OwnedFd>; 4];
 
 /// The ends of the output pipes that are ours; reading them does not block.
 #[derive(Debug)]
@@ -53,7 +58,7 @@ pub(super) fn watch(
     limits: &Limits,
     cancel: &Cancel,
 ) -> Result<Watched, SlotError> {
-    let Outputs { stdout, stderr, guests: _open } = outputs;
+    let Outputs { stdout, stderr, guests: [guest_out, guest_err] } = outputs;
     let mut watch = Watch {
         slot,
         limits,
@@ -76,6 +81,7 @@ pub(super) fn watch(
         done: watch.done,
         cause: watch.killed.map(|(cause, _)| cause),
         wall,
+        ends: [watch.stdout.fd, watch.stderr.fd, guest_out, guest_err],
         stdout: watch.stdout.captured,
         stderr: watch.stderr.captured,
     })
