@@ -187,6 +187,10 @@ impl Judge {
                 Turn::Over | Turn::Refused(_) => {}
                 Turn::Cancelled => return Err(withdrawn()),
                 Turn::Mine(_leader) => {
+                    // Between the look and the turn another one may have found out.
+                    if let Some(known) = self.versions.get(&toolchain.fingerprint) {
+                        return Ok(known);
+                    }
                     let slot = self.slots.acquire(NonZeroUsize::MIN, cancel).map_err(wait)?;
                     let Some(_slot) = slot else { return Err(withdrawn()) };
                     let version = toolchain.probe(&*self.sandbox, cancel)?;
