@@ -18,8 +18,7 @@ use sandbox::{
 };
 
 use super::ensure;
-use super::faults::{agents, has_box};
-use crate::invariants::{alive, nothing_left_of, within};
+use crate::invariants::{agents, alive, has_box, nothing_left_of, within};
 use crate::machine::{in_time, slowness};
 use crate::rig::{Rig, Staged, chain};
 use crate::victim::Victim;
@@ -306,11 +305,13 @@ pub(super) fn armed_behind_the_run(rig: &Rig) -> Result<(), Failed> {
     if rig.engine() != Engine::Native {
         return Ok(());
     }
-    let program = rig.program("exit_with")?;
-    let run = || rig.run(&program.mark, program.job(&["0"])).map(|_| ());
+    // One for each: whoever gets a result looks whether its program is still alive.
+    let programs = (0..AT_ONCE).map(|_| rig.program("exit_with")).collect::<Result<Vec<_>, _>>()?;
     for runs in [1, AT_ONCE] {
         thread::scope(|scope| {
-            let runs: Vec<_> = (0..runs).map(|_| scope.spawn(run)).collect();
+            let run = |program: &Staged| rig.run(&program.mark, program.job(&["0"])).map(|_| ());
+            let runs: Vec<_> =
+                programs[..runs].iter().map(|program| scope.spawn(move || run(program))).collect();
             runs.into_iter().try_for_each(|run| run.join().map_err(|_| "a thread panicked")?)
         })?;
         let mut seen = (0, 0);

@@ -15,7 +15,7 @@ use sandbox::{
 };
 
 use super::ensure;
-use crate::invariants::{alive, within};
+use crate::invariants::{agents, alive, has_box, within};
 use crate::machine::at_most;
 use crate::rig::{Rig, Staged, chain};
 
@@ -261,32 +261,4 @@ fn groups_below(folder: &Path, found: &mut Vec<PathBuf>) {
             found.push(entry.path());
         }
     }
-}
-
-/// Agents of this process.
-pub(super) fn agents() -> Result<Vec<Pid>, Failed> {
-    let tasks = fs::read_dir("/proc/self/task")?.map(|task| Ok(task?.path()));
-    let tasks = tasks.collect::<Result<Vec<_>, Failed>>()?;
-    Ok(tasks.iter().flat_map(|task| agents_below(task)).collect())
-}
-
-/// Whether there is a box, armed or not, whose init is alive.
-pub(super) fn has_box(agent: Pid) -> bool {
-    let pid = agent.as_raw_nonzero();
-    !agents_below(Path::new(&format!("/proc/{pid}/task/{pid}"))).is_empty()
-}
-
-/// Agents, and what runs on their memory, among what the kernel lists as children of a task.
-fn agents_below(task: &Path) -> Vec<Pid> {
-    let children = fs::read_to_string(task.join("children")).unwrap_or_default();
-    let is_one = |pid: &&str| {
-        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        let status = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        name.trim_end() == "evalx-agent" && !status.contains(") Z ")
-    };
-    children
-        .split_whitespace()
-        .filter(is_one)
-        .filter_map(|p| Pid::from_raw(p.parse().ok()?))
-        .collect()
 }
