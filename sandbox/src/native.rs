@@ -1,7 +1,7 @@
 //! The native engine: one slot agent a box, boxes armed ahead of their runs.
 //!
 //! The worker (this process) never forks: it starts agents from its own binary
-//! and talks to them. A slot goes round arming → armed → running → arming; each step consumes the
+//! and talks to them. A slot goes round arming → armed → spent → arming; each step consumes the
 //! one before. A slot in which a step of ours failed is dropped with everything in it, and the
 //! next run gets a new one.
 

@@ -14,7 +14,7 @@ use sandbox::{Cancel, Engine, Job, Limits, Sandbox as _, Termination};
 use super::boxes::user_ids;
 use super::ensure;
 use super::faults::{Fragile, SOON};
-use crate::invariants::{alive, nothing_left_of, within};
+use crate::invariants::{Before, alive, nothing_left_of, within};
 use crate::machine::at_most;
 use crate::rig::{Rig, Staged, chain};
 use crate::victim::Victim;
@@ -135,7 +135,7 @@ pub(super) fn unkillable_agent(rig: &Rig) -> Result<(), Failed> {
     let program = rig.program("exit_with")?;
     let freezer = Freezer::make(rig)?;
     let fragile = Fragile::new(&program, 2)?;
-    fragile.rests()?;
+    Before::settled()?;
     let agent = fragile.agent()?.as_raw_nonzero().get();
     freezer.freeze_process(agent)?;
     // The box that is armed already needs no agent to run, nor to be killed.
