@@ -35,11 +35,14 @@ pub fn discover(proc: &Path) -> Result<Discovery, Error> {
     };
     let (mountinfo, cgroup) = (read("mountinfo")?, read("cgroup")?);
     let hierarchies = Hierarchies { mountinfo: &mountinfo, cgroup: &cgroup };
-    if let Some(base) = hierarchies.folder(None)? {
+    if let Some(own) = hierarchies.folder(None)? {
+        let base = v2_base(own);
         let offered = fs::read_to_string(base.join("cgroup.controllers")).unwrap_or_default();
         let offers = |c| offered.split_whitespace().any(|o| o == c);
         if offers("memory") && offers("pids") {
-            return v2_base(base).map(|base| Discovery::V2 { base });
+            // The real root is the only group without it.
+            let below_root = base.join("cgroup.type").exists();
+            return if below_root { Ok(Discovery::V2 { base }) } else { Err(Error::RealRoot) };
         }
     }
     let v1 = |controller| hierarchies.folder(Some(controller));
@@ -49,14 +52,13 @@ pub fn discover(proc: &Path) -> Result<Discovery, Error> {
     }
 }
 
-/// Refuses the real root (the only group without `cgroup.type`), and steps up from the leaf that
-/// an evalX before us moved this process to.
-fn v2_base(own: PathBuf) -> Result<PathBuf, Error> {
-    let base = match own.parent() {
+/// Steps up from the leaf that another evalX moved this process to. What that leaf itself offers
+/// is no matter: nothing until the other has switched the controllers on, or again when it leaves.
+fn v2_base(own: PathBuf) -> PathBuf {
+    match own.parent() {
         Some(parent) if own.ends_with(super::v2::SUPERVISOR) => parent.to_owned(),
         _ => own,
-    };
-    if base.join("cgroup.type").exists() { Ok(base) } else { Err(Error::RealRoot) }
+    }
 }
 
 struct Hierarchies<'a> {
@@ -129,6 +131,33 @@ mod tests {
             folder(mounts, own, None).unwrap(),
             "/sys/fs/cgroup/kubepods.slice/pod1.slice/cri-containerd-a.scope"
         );
+    }
+
+    /// A group as the kernel shows it, with what it offers.
+    fn group(path: &Path, offered: &str) {
+        fs::create_dir_all(path).unwrap();
+        fs::write(path.join("cgroup.controllers"), offered).unwrap();
+        fs::write(path.join("cgroup.type"), "domain\n").unwrap();
+    }
+
+    #[test]
+    fn a_leaf_that_offers_nothing_yet_is_no_reason_to_refuse_its_base() {
+        let dir = tempfile::tempdir().unwrap();
+        let point = dir.path().join("point");
+        group(&point.join("pod"), "cpuset cpu io memory pids\n");
+        group(&point.join("pod/evalx-sup"), "");
+        let mounts = format!("30 24 0:26 / {} rw - cgroup2 cgroup rw\n", point.display());
+        fs::write(dir.path().join("mountinfo"), mounts).unwrap();
+        for own in ["0::/pod\n", "0::/pod/evalx-sup\n"] {
+            fs::write(dir.path().join("cgroup"), own).unwrap();
+            let found = discover(dir.path()).unwrap();
+            assert_eq!(found, Discovery::V2 { base: point.join("pod") }, "{own}");
+        }
+        group(&point.join("pod"), "cpu\n");
+        assert!(matches!(discover(dir.path()), Err(Error::NoControllers)));
+        fs::write(dir.path().join("cgroup"), "0::/\n").unwrap();
+        fs::write(point.join("cgroup.controllers"), "memory pids\n").unwrap();
+        assert!(matches!(discover(dir.path()), Err(Error::RealRoot)));
     }
 
     #[test]

@@ -89,7 +89,8 @@ impl Given {
 pub(crate) fn sources(folder: &str) -> Result<BTreeMap<String, PathBuf>, Failed> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/contract").join(folder);
     let mut found = BTreeMap::new();
-    for entry in fs::read_dir(folder)? {
+    let entries = fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    for entry in entries {
         let path = entry?.path();
         if path.extension().is_some_and(|e| e == "c")
             && let Some(name) = path.file_stem()

@@ -77,11 +77,17 @@ pub(crate) fn main(folder: &Path) -> ExitCode {
         all.extend(sources("scenarios/programs")?);
         in_parallel(&all, |name, source| compile(source, &folder.join(name)))
     });
-    match all {
-        Ok(built) if built.values().all(Result::is_ok) => ExitCode::SUCCESS,
-        // Says which when the suite is run here.
-        _ => ExitCode::FAILURE,
-    }
+    let failed = match all {
+        Ok(built) => built.into_values().filter_map(Result::err).collect(),
+        Err(why) => vec![format!("its sources: {}", why.message().unwrap_or_default())],
+    };
+    failed.iter().for_each(|why| report(why));
+    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+#[expect(clippy::print_stderr, reason = "whoever calls it in this mode is a script")]
+fn report(text: &str) {
+    eprintln!("programs of the suite: {text}");
 }
 
 /// Calls `build` with each of `sources`, as many at once as there are CPUs.
