@@ -1,5 +1,5 @@
 # The verbs of this project. `make` alone lists them.
-.PHONY: help demo web test test-v2 test-languages e2e chaos check bench deny fmt
+.PHONY: help demo web test test-v2 test-languages e2e chaos check bench bench-5000 panels deny fmt
 CARGO ?= cargo
 
 help: ## List the verbs
@@ -34,7 +34,7 @@ check: ## Format and lints, as CI wants them
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
-bench: ## Print the figures of SPEC.md beside a bare process and other queues (EVALX_SCALE=5000: with so many nodes, 8 GB)
+bench: ## Print the figures of SPEC.md beside a bare process and other queues; fails where the operator misses its own
 	$(CARGO) build --release --locked -p evalx
 	$(CARGO) bench --locked -p sandbox --bench overhead
 	$(CARGO) bench --locked -p evalx --bench judge
@@ -42,6 +42,13 @@ bench: ## Print the figures of SPEC.md beside a bare process and other queues (E
 	$(CARGO) bench --locked -p evalx --bench worker
 	$(CARGO) bench --locked -p evalx --bench service
 	$(CARGO) bench --locked -p e2e --bench scale
+
+bench-5000: ## The operator's figures with 5,000 simulated nodes (8 GB, a quarter of an hour)
+	EVALX_SCALE=5000 EVALX_SCALE_IDLE=60 $(CARGO) bench --locked -p e2e --bench scale
+
+panels: ## Draw the dashboards of a real run for the docs, by Grafana's components in Chromium (as root; minutes)
+	$(CARGO) build --release --locked -p evalx
+	@scripts/panels
 
 deny: ## Licences, advisories and duplicates of the dependencies (needs cargo-deny)
 	cargo deny check

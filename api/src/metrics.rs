@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{
-    GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 use queue::Lane;
 use queue::view::{LaneSnapshot, Snapshot, Totals};
@@ -22,6 +22,7 @@ const SECONDS: [f64; 14] =
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
+    scrape: tokio::sync::Mutex<()>,
     latency: HistogramVec,
     in_flight: IntGauge,
     connections: IntGauge,
@@ -47,7 +48,7 @@ struct QueueMetrics {
     dead_letters: IntGauge,
     workers: IntGauge,
     up: IntGauge,
-    totals: [(IntCounter, Total); 11],
+    totals: [(IntCounterVec, Total); 11],
 }
 
 /// Registers metrics. A name that is wrong or taken is a slip of ours, found by any test.
@@ -115,6 +116,7 @@ impl Metrics {
             ),
             queue: QueueMetrics::new(&m),
             registry: m.0,
+            scrape: tokio::sync::Mutex::default(),
         };
         // A rate over a series that begins with its first failure would not see that one.
         for fate in Fate::ALL {
@@ -184,6 +186,12 @@ impl Metrics {
         self.bodies.set(int(bytes));
     }
 
+    /// Held from asking the queue to the text: of two scrapes at once the one with the older answer
+    /// could be the later one, and totals would fall, to Prometheus a restart.
+    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.scrape.lock().await
+    }
+
     /// What is in the queue; `None` when it gives no answer.
     pub(crate) fn snapshot(&self, snapshot: Option<&Snapshot>) {
         self.queue.up.set(i64::from(snapshot.is_some()));
@@ -201,7 +209,9 @@ impl Metrics {
 
 impl QueueMetrics {
     fn new(m: &Maker) -> Self {
-        let total = |name: &str, help: &str, of: Total| (m.add(IntCounter::new(name, help)), of);
+        // Without labels, and not there before the queue has told: a 0 and then what was counted
+        // before this process is an increase, to Prometheus.
+        let total = |name: &str, help: &str, of: Total| (m.counts(name, help, &[]), of);
         Self {
             depth: m.gauges("evalx_queue_depth", "Jobs that could be claimed.", &["lane"]),
             oldest: m.reals(
@@ -260,9 +270,12 @@ impl QueueMetrics {
         self.dead_letters.set(int(*dead));
         self.workers.set(int(*workers));
         for (counter, of) in &self.totals {
+            let (counter, now) = (counter.with_label_values::<&str>(&[]), of(totals));
             // The queue counts; a smaller number is another queue, and to Prometheus a restart.
-            counter.reset();
-            counter.inc_by(of(totals));
+            if now < counter.get() {
+                counter.reset();
+            }
+            counter.inc_by(now - counter.get());
         }
     }
 }
@@ -278,7 +291,9 @@ mod tests {
     #[test]
     fn each_name_has_our_prefix_and_each_metric_a_sentence() {
         let metrics = Metrics::new();
+        assert!(!metrics.text().contains("evalx_queue_dead_total"), "the queue has told nothing");
         metrics.snapshot(Some(&Snapshot::default()));
+        assert!(metrics.text().contains("evalx_queue_dead_total 0\n"));
         metrics.answered("/healthz", "GET", 200, Duration::from_millis(3));
         for family in metrics.registry.gather() {
             assert!(family.name().starts_with("evalx_"), "{}", family.name());

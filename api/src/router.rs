@@ -56,6 +56,7 @@ async fn readyz(State(app): State<App>) -> Response {
 }
 
 async fn metrics(State(app): State<App>) -> Response {
+    let _turn = app.metrics().turn().await;
     let snapshot = app.store().snapshot().await;
     app.metrics().snapshot(snapshot.as_ref().ok());
     app.metrics().bodies(app.budget().used());

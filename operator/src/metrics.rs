@@ -332,6 +332,7 @@ mod tests {
         metrics.requested(Verb::Get, None);
         metrics.watch_broke("pods");
         metrics.failure(reasons::IMAGE_PULL);
+        metrics.definition(&Served::Current);
         let text = metrics.text(0);
         let one = "{judgecluster=\"one\",judgecluster_namespace=\"judges\"}";
         assert!(

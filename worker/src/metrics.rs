@@ -44,6 +44,7 @@ const DOUBTS: [&str; 3] = ["confirmed", "changed", "unsettled"];
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
+    scrape: tokio::sync::Mutex<()>,
     queue: QueueMetrics,
     judging: JudgingMetrics,
     /// Boxes by state.
@@ -60,7 +61,7 @@ pub(crate) struct Metrics {
 }
 
 /// A counter that the queue keeps, and where it is in its totals.
-type Total = (IntCounter, fn(&Totals) -> u64);
+type Total = (IntCounterVec, fn(&Totals) -> u64);
 
 /// Of the queue; the same from every worker of it.
 #[derive(Debug)]
@@ -180,6 +181,7 @@ impl Metrics {
                 &["operation"],
             ),
             registry: m.0,
+            scrape: tokio::sync::Mutex::default(),
         };
         metrics.begin();
         metrics
@@ -280,6 +282,12 @@ impl Metrics {
         set("cannot-write", has(|danger| matches!(danger, Danger::CannotWrite)));
     }
 
+    /// Held from asking the queue to the text: of two scrapes at once the one with the older answer
+    /// could be the later one, and totals would fall, to Prometheus a restart.
+    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.scrape.lock().await
+    }
+
     /// What is in the queue.
     pub(crate) fn snapshot(&self, snapshot: &Snapshot) {
         self.queue.set(snapshot);
@@ -295,7 +303,10 @@ impl Metrics {
 impl QueueMetrics {
     fn new(m: &Maker) -> Self {
         let lanes = ["lane"];
-        let total = |name: &str, help: &str, of: fn(&Totals) -> u64| (m.count(name, help), of);
+        // Without labels, and not there before the queue has told: a 0 and then what was counted
+        // before this process is an increase, to Prometheus.
+        let total =
+            |name: &str, help: &str, of: fn(&Totals) -> u64| (m.counts(name, help, &[]), of);
         Self {
             depth: m.gauges("evalx_queue_depth", "Jobs that could be claimed.", &lanes),
             oldest: m.reals(
@@ -366,9 +377,12 @@ impl QueueMetrics {
         self.dead_letters.set(int(*dead));
         self.workers.set(int(*workers));
         for (counter, of) in &self.totals {
+            let (counter, now) = (counter.with_label_values::<&str>(&[]), of(totals));
             // The queue counts; a smaller number is another queue, and to Prometheus a restart.
-            counter.reset();
-            counter.inc_by(of(totals));
+            if now < counter.get() {
+                counter.reset();
+            }
+            counter.inc_by(now - counter.get());
         }
     }
 }
@@ -522,10 +536,14 @@ mod tests {
     #[test]
     fn totals_are_the_queues_whoever_tells_them() {
         let metrics = Metrics::new();
+        assert!(!metrics.text().contains("evalx_queue_stale_results_total"), "nobody has told");
         for stale in [5, 5, 7] {
             let totals = Totals { stale, ..Totals::default() };
             metrics.snapshot(&Snapshot { totals, ..Snapshot::default() });
         }
         assert!(metrics.text().contains("\nevalx_queue_stale_results_total 7\n"));
+        // As from another queue.
+        metrics.snapshot(&Snapshot::default());
+        assert!(metrics.text().contains("\nevalx_queue_stale_results_total 0\n"));
     }
 }

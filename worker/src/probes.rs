@@ -93,6 +93,7 @@ async fn readyz(State(board): State<Arc<Board>>) -> Response {
 }
 
 async fn metrics(State(board): State<Arc<Board>>) -> Response {
+    let _turn = board.metrics.turn().await;
     if let Some(crew) = board.crew.get() {
         if let Ok(Ok(snapshot)) = timeout(SNAPSHOT, crew.consumer.store().snapshot()).await {
             board.metrics.snapshot(&snapshot);

@@ -43,7 +43,7 @@ pub(crate) const BLOCKS: &[Block] = &[
     block("README.md", "evalx up &", Up(VERDICT)),
     block("README.md", "export EVALX_SERVER=", Up(ACCEPTED)),
     block("README.md", "curl -s localhost:2358/v1/problems", Up(VERDICT)),
-    block("README.md", "pip install judge0", Up(&[r#"{"description":"Accepted","id":3}"#])),
+    block("README.md", "python3 -m venv judge0", Up(&[r#"{"description":"Accepted","id":3}"#])),
     block("README.md", "redis-server --appendonly", Servers),
     block("README.md", "docker build", By("scripts/worker-root")),
     block("README.md", "helm install", By("e2e/tests/chart/install.rs")),
@@ -55,6 +55,7 @@ pub(crate) const BLOCKS: &[Block] = &[
     block("docs/cluster.md", "helm install", By("e2e/src/machine/release.rs")),
     block("docs/cluster.md", "kubectl apply --server-side", By("e2e/tests/chart/manifests.rs")),
     block("docs/cluster.md", "kubectl create namespace", By("e2e/src/machine/release.rs")),
+    block("docs/cluster.md", "kubectl -n judges port-forward", By("e2e/tests/real/hands.rs")),
     block("docs/judge0.md", "export JUDGE0_CE_ENDPOINT", By("cli/tests/judge0_root/main.rs")),
     block(
         "docs/rewards.md",

@@ -162,7 +162,7 @@ fn types(desk: &mut Desk, block: &Block, server: &str) -> Result<String, String>
     let mut exported = format!("export EVALX_SERVER=http://{server}\n");
     for command in commands_of(block) {
         // Judge0's SDK and its installation: target judge0_root.
-        let elsewhere = ["evalx up &", "pip install", "python3 -c 'import judge0"];
+        let elsewhere = ["evalx up &", "python3 -m venv", "python3 -c 'import judge0"];
         if elsewhere.iter().any(|begins| command.starts_with(begins)) {
             continue;
         }

@@ -96,8 +96,10 @@ pub async fn install(cluster: &Cluster) -> Result<()> {
         commands.first().is_some_and(|first| first[..2] == ["helm", "install"]),
         "{commands:?}"
     );
-    // That is the other way to the same.
-    let other = |command: &Vec<String>| command.iter().any(|word| word == "manifests/");
+    // That is the other way to the same, and what comes when all is there.
+    let other = |command: &Vec<String>| {
+        command.iter().any(|word| ["manifests/", "port-forward"].contains(&word.as_str()))
+    };
     for command in commands.iter().filter(|command| !other(command)) {
         document::type_in(cluster, command)?;
     }

@@ -135,7 +135,7 @@ pub(crate) async fn notes(scene: Arc<Scene>) {
 pub(crate) async fn readme(scene: Arc<Scene>) {
     let cluster = scene.cluster();
     monitored(&scene);
-    for (file, count) in [("README.md", 3), ("charts/evalx/README.md", 3)] {
+    for (file, count) in [("README.md", 3), ("charts/evalx/README.md", 4)] {
         clean(&scene).await;
         let commands = document::commands(file).unwrap();
         assert_eq!(commands.len(), count, "{file}: {commands:?}");

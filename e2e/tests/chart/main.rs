@@ -11,6 +11,7 @@ mod oldest;
 mod refusals;
 mod render;
 mod schemas;
+mod service;
 mod takeover;
 mod upgrade;
 
@@ -36,6 +37,11 @@ fn main() -> ExitCode {
             oldest::refused,
         ),
         Case::new("values that are wrong are refused by name", refusals::named),
+        Case::new("values that contradict each other are refused", refusals::together),
+        Case::new("names that look like numbers and those that are long are names", render::names),
+        Case::new("a chart that has this one may switch it off", render::part),
+        Case::new("its service and Redis are as the operator's", service::as_the_operators),
+        Case::new("its Redis outlives an upgrade, its volume an uninstall", service::whole),
         Case::new("alerts and dashboards are installed as asked for", monitoring::content),
         Case::new("manifests are what the chart makes", manifests::same),
         Case::new("manifests applied by kubectl are an operator", manifests::applied),

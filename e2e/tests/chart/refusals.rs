@@ -29,6 +29,14 @@ pub(crate) async fn named(scene: Arc<Scene>) {
         ("metrics.prometheusRule.runbookUrl=here", "/metrics/prometheusRule/runbookUrl", "pattern"),
         ("networkPolicy.apiServerPorts={0}", "/networkPolicy/apiServerPorts/0", "minimum"),
         ("commonLabels.team=1", "/commonLabels/team", "want string"),
+        ("commonLabels=null", "", "missing property 'commonLabels'"),
+        ("metrics=null", "", "missing property 'metrics'"),
+        ("fullnameOverride=9lives", "/fullnameOverride", "does not match pattern"),
+        ("priorityClass.name=", "/priorityClass/name", "does not match pattern"),
+        ("redis.storage.size=much", "/redis/storage/size", "does not match pattern"),
+        ("api.queue.url=http://redis", "/api/queue/url", "does not match pattern"),
+        ("api.queue.url=redis://me:secret@redis", "/api/queue/url", "does not match pattern"),
+        ("api.service.port=0", "/api/service/port", "minimum"),
     ];
     let mut faults = Vec::new();
     for (set, place, words) in wrong {
@@ -43,4 +51,47 @@ pub(crate) async fn named(scene: Arc<Scene>) {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+pub(crate) async fn together(scene: Arc<Scene>) {
+    let wrong: [(&[&str], &str); 8] = [
+        (&["api.enabled=true", "api.openToAll=true"], "set api.queue.url, api.queue.urlSecretRef"),
+        (
+            &["api.enabled=true", "redis.enabled=true"],
+            "exactly one of api.tokenSecretRef.name (who may submit) and api.openToAll=true",
+        ),
+        (
+            &[
+                "api.enabled=true",
+                "redis.enabled=true",
+                "api.openToAll=true",
+                "api.tokenSecretRef.name=t",
+            ],
+            "exactly one of api.tokenSecretRef.name",
+        ),
+        (
+            &["api.enabled=true", "api.queue.url=redis://r", "api.queue.urlSecretRef.name=r"],
+            "api.queue.url and api.queue.urlSecretRef.name are both set",
+        ),
+        (&["leaderElection.renewDeadlineSeconds=15"], "less than leaseDurationSeconds"),
+        (&["leaderElection.retryPeriodSeconds=10"], "less than renewDeadlineSeconds"),
+        (
+            &[
+                "namespace.create=true",
+                "workerNamespace.create=true",
+                "workerNamespace.name=evalx-system",
+            ],
+            "workerNamespace.name is the release's own namespace",
+        ),
+        (
+            &["workerNamespace.create=true", "watchNamespaces={one,two}"],
+            "add it to watchNamespaces, or choose one of one, two",
+        ),
+    ];
+    for (sets, words) in wrong {
+        let sets: Vec<String> = sets.iter().map(|set| format!("--set={set}")).collect();
+        let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
+        let error = template(&scene, helm::CHART, &sets).expect_err(&format!("{sets:?} is taken"));
+        assert!(format!("{error:#}").contains(words), "{sets:?}: {error:#}");
+    }
 }

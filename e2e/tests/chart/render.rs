@@ -83,7 +83,7 @@ pub(crate) async fn own_namespace(scene: Arc<Scene>) {
     let kinds = objects(&text);
     assert!(kinds.len() >= 6, "{text}");
     for (kind, object) in kinds {
-        assert!(object.contains(&format!("\n  namespace: {NAMESPACE}\n")), "{kind}:\n{object}");
+        assert!(object.contains(&format!("\n  namespace: \"{NAMESPACE}\"\n")), "{kind}:\n{object}");
     }
     assert!(text.contains(&format!("--watch-namespaces={NAMESPACE}\n")), "{text}");
     // The namespaces that are named are those with rights, whatever the scope says.
@@ -94,10 +94,72 @@ pub(crate) async fn own_namespace(scene: Arc<Scene>) {
         .filter(|(kind, object)| *kind == "Role" && object.contains("judgeclusters/status"))
         .filter_map(|(_, object)| object.lines().find_map(|l| l.strip_prefix("  namespace: ")))
         .collect();
-    assert_eq!(roles, ["one", "two"]);
+    assert_eq!(roles, ["\"one\"", "\"two\""]);
     let wide = objects(&text).into_iter().filter(|(kind, _)| *kind == "ClusterRole");
     assert!(!wide.into_iter().any(|(_, object)| object.contains("daemonsets")), "{text}");
     assert!(text.contains("--watch-namespaces=one,two\n"), "{text}");
+}
+
+/// Whatever a release and its namespace are called, each object is one.
+pub(crate) async fn names(scene: Arc<Scene>) {
+    let long = "a".repeat(53);
+    let all = ["--set=redis.enabled=true", "--set=api.enabled=true", "--set=api.openToAll=true"];
+    let labels = "--set-string=commonLabels.app\\.kubernetes\\.io/name=mine,podLabels.year=2026";
+    for (release, more) in [
+        ("true", vec![labels]),
+        ("2026", vec!["--set-string=watchNamespaces={2026}"]),
+        ("my.judge", vec!["--set-string=leaderElection.leaseName=12345"]),
+        ("9lives", vec!["--set-string=serviceAccount.name=1234"]),
+        ("evalx-9", vec!["--set-string=nameOverride=9"]),
+        (&long, vec![]),
+        (
+            &long,
+            vec![
+                "--set-string=nameOverride=0123456789012345678901234567890123456789012345678901234",
+            ],
+        ),
+        (
+            "e",
+            vec![
+                "--set=topologySpreadConstraints[0].labelSelector.matchLabels.a=b",
+                "--set=topologySpreadConstraints[0].maxSkew=1",
+                "--set=topologySpreadConstraints[0].topologyKey=zone",
+                "--set=topologySpreadConstraints[0].whenUnsatisfiable=ScheduleAnyway",
+            ],
+        ),
+    ] {
+        let mut arguments = vec!["template", release, helm::CHART, "-n", "2026"];
+        arguments.extend(all);
+        arguments.extend(more);
+        let namespace = "{apiVersion: v1, kind: Namespace, metadata: {name: '2026'}}";
+        kubectl::feed(scene.cluster(), &["apply", "-f", "-"], namespace).unwrap();
+        let text = helm::run(scene.cluster(), &arguments).unwrap();
+        let dry = ["apply", "--dry-run=server", "--validate=strict", "-f", "-"];
+        let applied = kubectl::feed(scene.cluster(), &dry, &text);
+        applied.unwrap_or_else(|error| panic!("{release}: {error:#}"));
+        assert!(!text.contains("name: mine"), "a label of ours is replaced");
+        if release == "e" {
+            let (_, spread) = text.split_once("topologySpreadConstraints:").unwrap();
+            let (spread, _) = spread.split_once("\n---").unwrap();
+            assert!(!spread.contains("app.kubernetes.io"), "{spread}");
+        }
+    }
+    kubectl::run(scene.cluster(), &["delete", "namespace", "2026", "--wait=false"]).unwrap();
+}
+
+/// Helm hands a parent's `condition` down as a value.
+pub(crate) async fn part(scene: Arc<Scene>) {
+    let parent = scene.cluster().folder().join("parent");
+    copy(&scene, "parent/charts/evalx");
+    let about = "apiVersion: v2\nname: parent\nversion: 1.0.0\ndependencies:\n\
+        - {name: evalx, version: '*', condition: evalx.enabled}\n";
+    std::fs::write(parent.join("Chart.yaml"), about).unwrap();
+    std::fs::write(parent.join("values.yaml"), "evalx:\n  enabled: true\n").unwrap();
+    let parent = parent.to_str().unwrap();
+    let text = template(&scene, parent, &[]).unwrap();
+    assert!(text.contains("kind: Deployment"), "{text}");
+    let text = template(&scene, parent, &["--set=evalx.enabled=false"]).unwrap();
+    assert!(!text.contains("kind: Deployment"), "{text}");
 }
 
 /// A copy of the chart that a case may change.

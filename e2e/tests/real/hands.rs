@@ -1,11 +1,13 @@
 //! What people do by hand works: kubectl to pods, and the ways to hand in a submission.
 
 use std::ffi::OsString;
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use e2e::programs::{self, Profile};
 use e2e::scene::Scene;
+use e2e::{document, operator};
 use serde_json::{Value, json};
 
 use crate::fleet::{Fleet, incarnation, python, sleeper};
@@ -29,7 +31,9 @@ pub(crate) async fn kubectl(scene: Arc<Scene>) {
     let version = fleet.kubectl(&["exec", name, "--", "evalx", "--version"]);
     assert!(version.starts_with("evalx "), "{version}");
     let doctor = fleet.kubectl(&["exec", name, "--", "evalx", "doctor", "--engine", "native"]);
-    assert!(!doctor.is_empty());
+    for said in ["control groups", "native", "gcc"] {
+        assert!(doctor.contains(said), "{said}: {doctor}");
+    }
     fleet.all_accepted(&ids).await;
     let said = fleet.kubectl(&["get", "judgecluster", "judge"]);
     assert!(said.contains("judge"), "{said}");
@@ -67,6 +71,62 @@ pub(crate) async fn clients(scene: Arc<Scene>) {
     let body = json!({"language_id": 71, "source_code": "print(40 + 2)"});
     let said = fleet.post(path, &body).await.unwrap();
     assert_eq!(said, json!({"status": {"description": "Accepted", "id": 3}, "stdout": "42\n"}));
+}
+
+/// What the page says to type once all is there: a port that is forwarded, and curl.
+#[expect(clippy::disallowed_methods, reason = "no guest: the shell of a user")]
+pub(crate) async fn typed(scene: Arc<Scene>) {
+    let fleet = Fleet::join(&scene).await;
+    let cluster = fleet.cluster();
+    let page = std::fs::read_to_string(programs::checkout().join("docs/cluster.md")).unwrap();
+    let (_, block) = page.split_once("```sh\nkubectl -n judges port-forward").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    // Another port than users have, which somebody may listen on here.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let block = format!("kubectl -n judges port-forward{block}")
+        .replace(" 2358 &", &format!(" {port}:2358 >&2 &"))
+        .replace("localhost:2358", &format!("localhost:{port}"));
+    let script = format!("{block}\ncode=$?; kill $!; exit $code");
+    let path = std::env::var("PATH").unwrap();
+    let output = Command::new("sh")
+        .args(["-c", &script])
+        .env("PATH", format!("{}:{path}", cluster.programs().display()))
+        .env("KUBECONFIG", cluster.kubeconfig())
+        .env("HOME", cluster.folder())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert!(
+        said.contains(r#""status":"finished""#) && said.contains(r#""verdict":"AC""#),
+        "{said}"
+    );
+}
+
+/// What the runbooks say to look at is there to be looked at.
+pub(crate) async fn runbooks(scene: Arc<Scene>) {
+    let fleet = Fleet::join(&scene).await;
+    let worker = fleet.ready("worker").await.metadata.name.unwrap();
+    let (mut typed, mut faults) = (0, Vec::new());
+    for page in std::fs::read_dir(programs::checkout().join("docs/runbooks")).unwrap() {
+        let name = page.unwrap().file_name().into_string().unwrap();
+        for command in document::commands(&format!("docs/runbooks/{name}")).unwrap() {
+            // No container has ended before, and what a filter finds is another question.
+            let words = command.iter().take_while(|word| *word != "|");
+            let words = words.filter(|word| *word != "--previous").map(|word| {
+                let word = word.replace("NAMESPACE", operator::JUDGES);
+                // Not in `custom-columns=POD:…`.
+                if word == "POD" { worker.clone() } else { word.replace("NAME", "judge") }
+            });
+            typed += 1;
+            if let Err(error) = document::type_in(fleet.cluster(), &words.collect::<Vec<_>>()) {
+                faults.push(format!("{name}: {error:#}"));
+            }
+        }
+    }
+    assert!(typed >= 15, "{typed}");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 /// A Python that may have Judge0's SDK.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use e2e::scene::Scene;
 use e2e::wait::{secs, until};
-use e2e::{kubectl, operator};
+use e2e::{document, kubectl, operator};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
@@ -46,6 +46,11 @@ pub(crate) async fn worker(scene: Arc<Scene>) {
     let new = replaced(&fleet, "worker", &old).await;
     assert_ne!(incarnation(&new).0, incarnation(&old).0);
     println!("another worker is ready after {:?}", began.elapsed());
+    // Those that were running: elsewhere or again within 8 s, and then they take their 2.
+    for id in &ids[..2] {
+        fleet.outcome(id).await;
+    }
+    assert!(began.elapsed() < secs(10), "{:?}", began.elapsed());
     let views = fleet.all_accepted(&ids).await;
     // Two were running, and no other was begun before.
     let again: Vec<_> = views.iter().filter(|view| view["attempts"] != 1).collect();
@@ -63,6 +68,11 @@ pub(crate) async fn killed(scene: Arc<Scene>) {
     let (uid, restarts) = incarnation(&fleet.ready("worker").await);
     kill_process(worker_process(&fleet, &uid), Signal::KILL).unwrap();
     let began = Instant::now();
+    for id in &ids[..2] {
+        fleet.outcome(id).await;
+    }
+    // A lease of 6 s that is looked at each second, and the run of 2 s.
+    assert!(began.elapsed() < secs(10), "{:?}", began.elapsed());
     let views = fleet.all_accepted(&ids).await;
     let again: Vec<_> = views.iter().filter(|view| view["attempts"] == 2).collect();
     println!("all are over after {:?}, {} of them in a second run", began.elapsed(), again.len());
@@ -174,4 +184,27 @@ pub(crate) async fn restarted(scene: Arc<Scene>) {
         assert_eq!(view["attempts"], 1, "{view}");
     }
     assert_eq!(fleet.finished().await, counted + 10);
+}
+
+/// What the page says to type, while submissions run: another operator comes, and the one before again.
+pub(crate) async fn upgraded(scene: Arc<Scene>) {
+    let fleet = Fleet::join(&scene).await;
+    let (counted, worker) = (fleet.finished().await, incarnation(&fleet.ready("worker").await));
+    let commands = document::commands("docs/upgrade.md").unwrap();
+    let [upgrade, rollback, _] = &commands[..] else { panic!("{commands:?}") };
+    // One that rolls the operator's pod.
+    let other = ["--set".to_owned(), "concurrency=5".to_owned()];
+    let wait = ["--wait".to_owned(), "--timeout=90s".to_owned()];
+    let upgrade = [&upgrade[..], &other, &wait].concat();
+    let rollback = [&rollback[..], &wait].concat();
+    let ids = fleet.submit_all("upgraded", 30, &sleeper(1.0)).await;
+    fleet.running(2).await;
+    for command in [upgrade, rollback] {
+        document::type_in(fleet.cluster(), &command).unwrap();
+    }
+    for view in fleet.all_accepted(&ids).await {
+        assert_eq!(view["attempts"], 1, "{view}");
+    }
+    assert_eq!(fleet.finished().await, counted + 30);
+    assert_eq!(incarnation(&fleet.ready("worker").await), worker);
 }
