@@ -214,8 +214,11 @@ impl Prometheus {
     /// Waits until it has evaluated each of the chart's alerts, without an error, and none is about
     /// to fire.
     async fn is_not_alarmed(&self) {
-        let file = checkout().join("charts/evalx/rules/evalx.yaml");
-        let text = std::fs::read_to_string(file).unwrap();
+        let read = |name: &str| {
+            let file = checkout().join("charts/evalx/rules").join(name);
+            std::fs::read_to_string(file).unwrap()
+        };
+        let text = read("evalx.yaml") + &read("operator.yaml");
         let alerts = text.lines().filter_map(|line| line.trim().strip_prefix("- alert: "));
         let alerts: BTreeSet<&str> = alerts.collect();
         assert!(alerts.len() >= 10, "{alerts:?}");
