@@ -1,5 +1,5 @@
 # The verbs of this project. `make` alone lists them.
-.PHONY: help demo web test test-v2 test-languages e2e chaos check bench bench-5000 panels deny fmt
+.PHONY: help demo web test test-v2 test-languages e2e chaos check bench bench-5000 panels deny
 CARGO ?= cargo
 
 help: ## List the verbs
@@ -52,6 +52,3 @@ panels: ## Draw the dashboards of a real run for the docs, by Grafana's componen
 
 deny: ## Licences, advisories and duplicates of the dependencies (needs cargo-deny)
 	cargo deny check
-
-fmt: ## Format the code
-	$(CARGO) fmt --all

@@ -16,9 +16,9 @@ use crate::validate::Complaint;
 use crate::world::{Key, PodView, SlimPod};
 
 /// Annotations of one cluster that are written at once.
-const AT_ONCE: usize = 16;
+pub(crate) const AT_ONCE: usize = 16;
 
-/// Writes all orders, several at once.
+/// Writes all orders, so many at once.
 ///
 /// # Errors
 /// At the first answer that says that the API server is not well: the rest is for later.
@@ -26,12 +26,13 @@ pub(crate) async fn annotate(
     context: &Context,
     key: &Key,
     orders: &[SlotOrder],
+    at_once: usize,
 ) -> Result<Option<Complaint>, api::Error> {
     let pods: Api<SlimPod> = Api::namespaced(context.client.clone(), &key.namespace);
     let mut complaint = None;
     let mut waiting = orders.iter();
     let mut writes = FuturesUnordered::new();
-    for order in waiting.by_ref().take(AT_ONCE) {
+    for order in waiting.by_ref().take(at_once) {
         writes.push(write(context, &pods, key, order));
     }
     while let Some(written) = writes.next().await {
@@ -72,6 +73,6 @@ async fn write(
     let patched = call("tell a pod its slots", pods.patch(pod, &params, &patch)).await?;
     debug!(namespace = &*key.namespace, pod, ?slots, "told a pod its slots");
     context.metrics.told();
-    context.world.sight().put_pod(key, pod, PodView::of(&patched));
+    context.world.sight().answer_pod(key, pod, PodView::of(&patched));
     Ok(())
 }

@@ -64,6 +64,12 @@ impl Error {
         gone || details.causes.iter().any(|cause| cause.reason == "NamespaceTerminating")
     }
 
+    /// The API server fails at it, or a webhook that it asks. Of one object that may last, while
+    /// others are taken.
+    pub(crate) fn is_fault(&self) -> bool {
+        self.status().is_some_and(|status| (500..600).contains(&status.code))
+    }
+
     /// The object is wrong, and trying again does not help.
     pub(crate) fn is_refusal(&self) -> bool {
         let is = |code| matches!(code, 400 | 403 | 413 | 422);

@@ -15,76 +15,122 @@ use crate::context::Context;
 use crate::validate::Complaint;
 use crate::world::{Live, Seen};
 
-/// How long an object that was refused is not tried again, unless it has changed.
-const AGAIN: Duration = Duration::from_secs(60);
+/// How long what was refused is not tried again, unless it has changed. No event tells of a quota
+/// that was raised, or a right that was given.
+pub(crate) const AGAIN: Duration = Duration::from_secs(60);
 
-/// An object that the API server did not take.
+/// An object that the API server did not take: it is the user's to mend.
 #[derive(Debug, Clone)]
 pub(crate) struct Refused {
+    /// Of what was sent.
     digest: String,
+    /// The object of this name that the watch knew then, by uid. With another one, or none, there is
+    /// another answer.
+    there: Option<String>,
     at: Instant,
-    complaint: Complaint,
+    /// What is said of it.
+    pub(crate) complaint: Complaint,
+}
+
+impl Refused {
+    /// How long it is not tried again.
+    pub(crate) fn rest(&self) -> Duration {
+        AGAIN.saturating_sub(self.at.elapsed())
+    }
 }
 
 /// What writing came to.
 #[derive(Debug)]
 pub(crate) enum Applied {
-    /// Everything was sent. This is what the API server did not take: it is the user's to mend, and
-    /// the rest is written all the same.
-    All(Vec<Complaint>),
+    /// Everything was sent, whatever of it was refused.
+    All(Vec<Refused>),
+    /// It broke off at one object; what comes after it waits.
+    Broken(Vec<Refused>, Broken),
     /// The namespace is being deleted, and takes nothing new.
     Leaving,
+}
+
+/// An object at which the API server fails, and what is to be said of it if that lasts.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    pub(crate) complaint: Complaint,
+    pub(crate) error: api::Error,
+}
+
+impl Broken {
+    fn at(kind: Kind, name: &str, error: api::Error) -> Self {
+        Self { complaint: objection(kind, name, &error), error }
+    }
 }
 
 /// Writes all objects of a cluster, in their order.
 ///
 /// # Errors
 /// When the API server does not answer, or is busy: later more.
+///
+/// An object that it fails at is no such error: the others are looked after all the same.
 pub(crate) async fn apply(
     context: &Context,
     seen: &Seen,
     objects: &[Object],
 ) -> Result<Applied, api::Error> {
-    let mut complaints = Vec::new();
+    let mut refused = Vec::new();
     for object in objects {
         match one(context, seen, object).await {
             Ok(None) => {}
-            Ok(Some(complaint)) => complaints.push(complaint),
+            Ok(Some(refusal)) => refused.push(refusal),
             // The Prometheus operator has just been removed: the next look knows.
             Err(error) if object.kind == Kind::ServiceMonitor && error.is_not_found() => {
                 context.world.sight().service_monitors = false;
             }
             Err(error) if error.is_leaving() => return Ok(Applied::Leaving),
+            // Order: what comes after may mount this one. And when it is the API server that is ill,
+            // the rest would only be more requests.
+            Err(error) if error.is_fault() => {
+                let broken = Broken::at(object.kind, &object.name, error);
+                return Ok(Applied::Broken(refused, broken));
+            }
             Err(error) => return Err(error),
         }
     }
-    remove_orphans(context, seen, objects).await?;
-    Ok(Applied::All(complaints))
+    Ok(match remove_orphans(context, seen, objects).await? {
+        Some(broken) => Applied::Broken(refused, broken),
+        None => Applied::All(refused),
+    })
 }
 
 async fn one(
     context: &Context,
     seen: &Seen,
     object: &Object,
-) -> Result<Option<Complaint>, api::Error> {
-    let known = {
+) -> Result<Option<Refused>, api::Error> {
+    let (known, there) = {
         let sight = context.world.sight();
         match sight.live(&seen.key, object.kind, &object.name) {
             Some(live) if live.owner.as_ref() == Some(&seen.uid) && live.is(object) => {
                 return Ok(None);
             }
-            live => live.is_some_and(|live| live.owner.as_ref() == Some(&seen.uid)),
+            live => {
+                let known = live.is_some_and(|live| live.owner.as_ref() == Some(&seen.uid));
+                (known, live.map(|live| live.uid.clone()))
+            }
         }
     };
     let slot = (object.kind, object.name.clone());
     let digest = object.value["metadata"]["annotations"][APPLIED].as_str().unwrap_or_default();
     let before = context.memo(&seen.key, |memo| memo.refused.get(&slot).cloned());
-    if let Some(refused) = before.filter(|r| r.digest == digest && r.at.elapsed() < AGAIN) {
-        return Ok(Some(refused.complaint));
+    let same = |r: &Refused| r.digest == digest && r.there == there;
+    if let Some(refused) = before.filter(|refused| same(refused) && !refused.rest().is_zero()) {
+        return Ok(Some(refused));
     }
+    let refuse = |complaint| {
+        let digest = digest.to_owned();
+        let refused = Refused { digest, there: there.clone(), at: Instant::now(), complaint };
+        refuse(context, seen, &slot, refused)
+    };
     let written = match known || is_free(context, seen, object).await? {
         true => write(context, seen, object).await,
-        false => return Ok(Some(refuse(context, seen, object, digest, &taken(object)))),
+        false => return Ok(Some(refuse(taken(object)))),
     };
     match written {
         Ok(()) => {
@@ -92,10 +138,7 @@ async fn one(
             Ok(None)
         }
         Err(error) if error.is_refusal() => {
-            let reason = if error.is_forbidden() { forbidden(&error) } else { reasons::REJECTED };
-            let message = format!("{} {}: {}", object.kind.as_str(), object.name, said(&error));
-            let complaint = Complaint { reason, message };
-            Ok(Some(refuse(context, seen, object, digest, &complaint)))
+            Ok(Some(refuse(objection(object.kind, &object.name, &error))))
         }
         Err(error) => Err(error),
     }
@@ -134,20 +177,17 @@ async fn write(context: &Context, seen: &Seen, object: &Object) -> Result<(), ap
     Ok(())
 }
 
-fn refuse(
-    context: &Context,
-    seen: &Seen,
-    object: &Object,
-    digest: &str,
-    complaint: &Complaint,
-) -> Complaint {
-    let Complaint { reason, message } = complaint;
+fn refuse(context: &Context, seen: &Seen, slot: &(Kind, String), refused: Refused) -> Refused {
+    let Complaint { reason, message } = &refused.complaint;
     warn!(namespace = &*seen.key.namespace, judgecluster = &*seen.key.name, reason, "{message}");
-    let refused =
-        Refused { digest: digest.to_owned(), at: Instant::now(), complaint: complaint.clone() };
-    context
-        .memo(&seen.key, |memo| memo.refused.insert((object.kind, object.name.clone()), refused));
-    complaint.clone()
+    context.memo(&seen.key, |memo| memo.refused.insert(slot.clone(), refused.clone()));
+    refused
+}
+
+/// What the API server says of an object.
+fn objection(kind: Kind, name: &str, error: &api::Error) -> Complaint {
+    let reason = if error.is_forbidden() { forbidden(error) } else { reasons::REJECTED };
+    Complaint { reason, message: format!("{} {name}: {}", kind.as_str(), said(error)) }
 }
 
 fn taken(object: &Object) -> Complaint {
@@ -171,12 +211,12 @@ fn said(error: &api::Error) -> String {
     said.chars().take(600).collect()
 }
 
-/// Removes objects of this cluster that are no more wanted.
+/// Removes objects of this cluster that are no more wanted, up to the first that cannot be.
 async fn remove_orphans(
     context: &Context,
     seen: &Seen,
     objects: &[Object],
-) -> Result<(), api::Error> {
+) -> Result<Option<Broken>, api::Error> {
     let orphans: Vec<(Kind, String, String)> = {
         let sight = context.world.sight();
         let ours = sight.all_live(&seen.key).filter(|(_, l)| l.owner.as_ref() == Some(&seen.uid));
@@ -186,9 +226,14 @@ async fn remove_orphans(
         orphans.map(|((kind, name), live)| (*kind, name.clone(), live.uid.clone())).collect()
     };
     for (kind, name, uid) in orphans {
-        delete(context, seen, kind, &name, &uid).await?;
+        match delete(context, seen, kind, &name, &uid).await {
+            Err(error) if error.is_fault() || error.is_refusal() => {
+                return Ok(Some(Broken::at(kind, &name, error)));
+            }
+            deleted => deleted?,
+        }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Deletes an object of a cluster; one that has gone already is as good.

@@ -1,9 +1,11 @@
 //! The command line, and what it says: the only place that reads the environment.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::Targets;
 
 /// Makes worker fleets of JudgeClusters
@@ -73,7 +75,7 @@ pub struct RunArgs {
     /// Who this process is among the operators [default: the host name and something random]
     #[arg(long, value_name = "NAME", env = "EVALX_IDENTITY", hide_env_values = true)]
     pub identity: Option<String>,
-    /// How long a silent leader keeps the lease, in seconds
+    /// How long a silent leader keeps the lease, in seconds; the lease has them whole, rounded up
     // This and the next two are the controller-manager's.
     #[arg(long, value_name = "SECONDS", env = "EVALX_LEASE_DURATION", hide_env_values = true,
           default_value = "15", value_parser = seconds)]
@@ -121,6 +123,45 @@ pub enum LogFormat {
     Human,
 }
 
+/// Reads a command line, its first word the program's.
+///
+/// # Errors
+/// What clap says of a slip (with code 2 at its exit), or prints by request.
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let cli = Cli::try_parse_from(words)?;
+    let run: &RunArgs = match &cli.verb {
+        None => &cli.run,
+        Some(Verb::Run(run)) => run,
+        Some(Verb::Crd) => return Ok(cli),
+    };
+    match run.times() {
+        Ok(()) => Ok(cli),
+        Err(problem) => Err(Cli::command().error(ErrorKind::ValueValidation, problem)),
+    }
+}
+
+impl RunArgs {
+    /// Whether the times of the lease fit each other, as client-go demands: a leader has to try more
+    /// than once before it gives up, and to give up before another one may lead.
+    fn times(&self) -> Result<(), String> {
+        let (retry, renew) = (self.retry_period, self.renew_deadline);
+        let lease = self.lease_duration;
+        let order = [
+            ("--retry-period", retry, "--renew-deadline", renew),
+            ("--renew-deadline", renew, "--lease-duration", lease),
+        ];
+        let wrong = order.into_iter().find(|(_, less, _, more)| less >= more);
+        wrong.map_or(Ok(()), |(shorter, less, longer, more)| {
+            Err(format!(
+                "{shorter} ({} s) must be shorter than {longer} ({} s); lower the one or raise the \
+                 other, as in the defaults 2 < 10 < 15",
+                less.as_secs_f64(),
+                more.as_secs_f64()
+            ))
+        })
+    }
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "a number of seconds".to_owned())?;
     match Duration::try_from_secs_f64(seconds) {
@@ -131,8 +172,6 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
@@ -147,5 +186,27 @@ mod tests {
         assert_eq!(cli.run.watch_namespaces, ["a", "b"]);
         let cli = Cli::try_parse_from(["x", "run", "--lease-name", "mine"]).unwrap();
         assert!(matches!(cli.verb, Some(Verb::Run(run)) if run.lease_name == "mine"));
+    }
+
+    #[test]
+    fn times_of_the_lease_that_do_not_fit_are_a_slip() {
+        let read = |words: &[&str]| parse(["x"].iter().chain(words).map(OsString::from));
+        assert!(read(&[]).is_ok());
+        assert!(
+            read(&["--lease-duration=0.9", "--renew-deadline=0.6", "--retry-period=0.1"]).is_ok()
+        );
+        for (words, names) in [
+            (&["--lease-duration=10"][..], ["--renew-deadline (10 s)", "--lease-duration (10 s)"]),
+            (&["--renew-deadline=60"], ["--renew-deadline (60 s)", "--lease-duration (15 s)"]),
+            (&["run", "--retry-period=10"], ["--retry-period (10 s)", "--renew-deadline (10 s)"]),
+        ] {
+            let error = read(words).unwrap_err();
+            let said = error.to_string();
+            assert!(names.iter().all(|name| said.contains(name)), "{said}");
+            assert!(said.contains("lower the one or raise the other"), "{said}");
+            assert_eq!(error.exit_code(), 2);
+        }
+        let crd = read(&["crd"]).unwrap();
+        assert!(matches!(crd.verb, Some(Verb::Crd)));
     }
 }

@@ -18,6 +18,11 @@ pub use worker::{SLOTS, daemon_set_name};
 
 use crate::validate::Fleet;
 
+/// The names of a cluster's ConfigMaps.
+pub(crate) fn made_config_maps(cluster: &str) -> [String; 2] {
+    [languages::name(cluster), sizing::name(cluster)]
+}
+
 /// Everything that a fleet consists of, in the order in which it is written: what is mounted comes
 /// before what mounts it, or pods would start without it.
 #[must_use]

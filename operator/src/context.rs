@@ -47,6 +47,8 @@ pub(crate) struct Memo {
     pub(crate) progress: Progress,
     /// The uid of a cluster whose namespace takes nothing new, and when that was said.
     pub(crate) leaving: Option<(String, Instant)>,
+    /// Since when the API server fails at one of its objects.
+    pub(crate) broken: Option<Instant>,
     /// What the API server did not take.
     pub(crate) refused: HashMap<(Kind, String), Refused>,
     /// Since when workers run without being ready.

@@ -39,6 +39,11 @@ pub(crate) async fn mark(context: &Context, seen: &Seen) -> Result<(), api::Erro
     set(context, seen, others.chain(ours).collect()).await
 }
 
+/// Whether somebody else's finalizer keeps it, too.
+pub(crate) fn is_held(seen: &Seen) -> bool {
+    seen.finalizers.iter().any(|name| name != FINALIZER)
+}
+
 /// Drains: the workers go first and finish what they have; then all the rest. Returns when to look
 /// again, or `None` when nothing is left to do.
 ///
@@ -94,7 +99,8 @@ async fn set(context: &Context, seen: &Seen, finalizers: Vec<String>) -> Result<
     let patch = Patch::Merge(&patch);
     match call("set the finalizer", clusters.patch(&seen.key.name, &params, &patch)).await {
         Ok(patched) => {
-            context.world.sight().put_cluster(Seen::of(&patched));
+            // Nobody's change is missed here: with another version there would be no answer.
+            context.world.sight().answer_cluster(Seen::of(&patched));
             Ok(())
         }
         Err(error) if error.is_not_found() => Ok(()),

@@ -4,12 +4,11 @@
 use std::io::Write as _;
 
 use anyhow::Context as _;
-use clap::Parser as _;
-use operator::args::{Cli, RunArgs, Verb};
+use operator::args::{self, Cli, RunArgs, Verb};
 use operator::{crd, log, run, yaml};
 
 fn main() -> anyhow::Result<()> {
-    let Cli { verb, run } = Cli::parse();
+    let Cli { verb, run } = args::parse(std::env::args_os()).unwrap_or_else(|slip| slip.exit());
     match verb {
         None => start(run),
         Some(Verb::Run(args)) => start(*args),

@@ -7,9 +7,9 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 use tracing::{Instrument as _, info, info_span, warn};
 
-use crate::annotate::annotate;
+use crate::annotate::{AT_ONCE, annotate};
 use crate::api::{self, chain};
-use crate::apply::{Applied, apply};
+use crate::apply::{AGAIN, Applied, Broken, Refused, apply};
 use crate::ask::ask;
 use crate::build::{Kind, api_name, build, daemon_set_name, redis_name};
 use crate::context::Context;
@@ -35,6 +35,9 @@ const STARTS: Duration = Duration::from_secs(30);
 /// So long nothing is tried in a namespace that is being deleted. There is no way back for it, so its
 /// clusters go, too, and the watch tells.
 const LEAVING: Duration = Duration::from_secs(60);
+/// So long the API server may fail at an object before it is told: what passes within seconds is
+/// nobody's to mend.
+const LASTS: Duration = Duration::from_secs(5);
 /// In any case a cluster is looked at so often. It costs no call, but mends what a lost event left.
 const ANYWAY: Duration = Duration::from_secs(300);
 
@@ -44,6 +47,22 @@ struct Made {
     fleet: Option<Fleet>,
     invalid: Option<String>,
     complaints: Vec<Complaint>,
+    /// When what was refused is tried again.
+    again: Option<Duration>,
+}
+
+impl Made {
+    fn refused(&mut self, refused: Vec<Refused>) {
+        let first = refused.iter().map(Refused::rest).min();
+        self.again = self.again.into_iter().chain(first).min();
+        self.complaints.extend(refused.into_iter().map(|refused| refused.complaint));
+    }
+
+    /// The pods could not be told their slots.
+    fn untold(&mut self, complaint: Option<Complaint>) {
+        self.again = self.again.or_else(|| complaint.is_some().then_some(AGAIN));
+        self.complaints.extend(complaint);
+    }
 }
 
 /// Looks at clusters until the queue is closed.
@@ -75,7 +94,7 @@ pub(crate) async fn work(context: &Context) {
 /// One look. Returns when the next one is due without an event.
 ///
 /// # Errors
-/// When the API server does not answer, or is busy.
+/// When the API server does not answer, is busy, or fails at an object.
 async fn look(context: &Context, key: &Key) -> Result<Option<Duration>, api::Error> {
     let Some(seen) = context.world.sight().cluster(key) else {
         context.forget(key);
@@ -89,31 +108,50 @@ async fn look(context: &Context, key: &Key) -> Result<Option<Duration>, api::Err
         return Ok(Some(rest));
     }
     let paused = seen.spec.as_ref().is_ok_and(|spec| spec.paused);
-    let mut made = make(context, seen).await?;
+    let (mut made, mut broken) = (make(context, seen).await?, None);
     if !paused {
         deletion::mark(context, seen).await?;
         if let Some(fleet) = &made.fleet {
             match apply(context, seen, &build(fleet)).await? {
-                Applied::All(refused) => made.complaints.extend(refused),
+                Applied::All(refused) => made.refused(refused),
+                Applied::Broken(refused, at) => {
+                    made.refused(refused);
+                    broken = Some(at);
+                }
                 Applied::Leaving => return Ok(Some(leave(context, seen))),
             }
         }
     }
     let survey = survey(seen, made.fleet.as_ref(), &context.world.sight());
     if !paused {
-        made.complaints.extend(annotate(context, key, &survey.orders).await?);
+        // If it is not one object but the API server that is ill, this is one request more.
+        let at_once = if broken.is_some() { 1 } else { AT_ONCE };
+        made.untold(annotate(context, key, &survey.orders, at_once).await?);
     }
-    finish(context, seen, made, survey).await
+    let Some(Broken { complaint, error }) = broken else {
+        context.memo(key, |memo| memo.broken = None);
+        return finish(context, seen, made, survey).await;
+    };
+    let since = context.memo(key, |memo| *memo.broken.get_or_insert_with(Instant::now));
+    // Before it is told nothing is: the status would say that the new spec is in force.
+    if since.elapsed() >= LASTS {
+        made.complaints.push(complaint);
+        finish(context, seen, made, survey).await?;
+    }
+    Err(error)
 }
 
+/// One look at a cluster that is being deleted: for as long as it is there it is said.
 async fn deleted(context: &Context, seen: &Seen) -> Result<Option<Duration>, api::Error> {
     let left = deletion::drain(context, seen).await?;
-    if left.is_some() {
-        let survey = survey(seen, None, &context.world.sight());
-        annotate(context, &seen.key, &survey.orders).await?;
-        return Ok(left);
+    if left.is_none() && !deletion::is_held(seen) {
+        return Ok(None);
     }
-    Ok(None)
+    let survey = survey(seen, None, &context.world.sight());
+    let mut made = Made::default();
+    made.untold(annotate(context, &seen.key, &survey.orders, AT_ONCE).await?);
+    let again = finish(context, seen, made, survey).await?;
+    Ok(again.into_iter().chain(left).min())
 }
 
 /// The namespace takes nothing new: there is nothing to mend, and nobody to tell it to.
@@ -142,7 +180,7 @@ async fn make(context: &Context, seen: &Seen) -> Result<Made, api::Error> {
     };
     let references = dereference(context, &seen.key, spec).await?;
     Ok(match validate(&seen.identity(), spec, &references) {
-        Ok((fleet, complaints)) => Made { fleet: Some(fleet), invalid: None, complaints },
+        Ok((fleet, complaints)) => Made { fleet: Some(fleet), complaints, ..Made::default() },
         Err(invalid) => Made { invalid: Some(invalid.to_string()), ..Made::default() },
     })
 }
@@ -153,7 +191,7 @@ async fn finish(
     made: Made,
     survey: Survey,
 ) -> Result<Option<Duration>, api::Error> {
-    let Made { fleet, invalid, complaints } = made;
+    let Made { fleet, invalid, complaints, again } = made;
     let key = &seen.key;
     let queue_trouble = queue_trouble(context, key, &survey).await;
     // What has just been written is seen again: the annotations, and the status of before.
@@ -188,7 +226,7 @@ async fn finish(
     };
     let more = report(context, &findings).await?;
     let asks = (!survey.unwell.is_empty()).then_some(ASK_FIRST);
-    let turns = [more, turn, asks, redis_turn, service_turn, Some(ANYWAY)];
+    let turns = [more, again, turn, asks, redis_turn, service_turn, Some(ANYWAY)];
     Ok(turns.into_iter().flatten().min())
 }
 

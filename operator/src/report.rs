@@ -17,6 +17,7 @@ use crate::conditions::types;
 use crate::context::{Context, reference};
 use crate::crd::{JudgeCluster, JudgeClusterStatus};
 use crate::status::{self, Findings, is_turn, number};
+use crate::watch;
 use crate::world::Seen;
 
 /// Says how a cluster is. Returns when there is more to say.
@@ -70,7 +71,12 @@ async fn write(
         Err(error) if error.is_not_found() || error.is_conflict() => return Ok(false),
         patched => patched?,
     };
-    context.world.sight().put_cluster(Seen::of(&patched));
+    let changed = context.world.sight().answer_cluster(Seen::of(&patched));
+    if changed {
+        // Somebody wrote between the look and this write. The event of that is no newer than this
+        // answer, so it will wake nobody.
+        watch::changed(context, &seen.key);
+    }
     Ok(true)
 }
 

@@ -1,6 +1,7 @@
 //! One operator process from its start to its end: reach the API server, lead, look after clusters,
 //! let go.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -107,8 +108,9 @@ async fn lead(
     let mut workers = JoinSet::new();
     let beginning = async {
         // Before everything was seen once, what is there would be taken for missing.
-        let _gone = missing.wait_for(|missing| *missing == 0).await;
-        info!("everything has been seen once");
+        if let Ok(seen) = missing.wait_for(|awaited| awaited.lists == 0).await {
+            say_begun(&seen.refused);
+        }
     };
     let mut beginning = std::pin::pin!(beginning);
     let mut begun = false;
@@ -145,6 +147,19 @@ async fn lead(
             Ok(())
         }
     }
+}
+
+fn say_begun(refused: &BTreeSet<String>) {
+    if refused.is_empty() {
+        info!("everything has been seen once");
+        return;
+    }
+    let namespaces = refused.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    warn!(
+        namespaces,
+        "everything else has been seen once; these namespaces lack rights, or are gone, and are \
+         looked after as soon as there are some"
+    );
 }
 
 /// A task that should never end.

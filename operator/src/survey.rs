@@ -117,7 +117,8 @@ enum Wish {
     Leave,
 }
 
-/// Looks at a cluster. With `fleet` missing (its spec is wrong) pods keep what they have.
+/// Looks at a cluster. With `fleet` missing (its spec is wrong) pods keep what they have, but for those
+/// on nodes that are to take nothing.
 #[must_use]
 pub fn survey(seen: &Seen, fleet: Option<&Fleet>, sight: &Sight) -> Survey {
     let mut survey = Survey::default();
@@ -146,7 +147,8 @@ pub fn survey(seen: &Seen, fleet: Option<&Fleet>, sight: &Sight) -> Survey {
         } else {
             match (node, fleet) {
                 (Some(node), Some(fleet)) => survey.wish(node_name, node, pod, fleet),
-                _ => Wish::Leave,
+                (Some(node), None) => uncounted(seen, node, pod),
+                (None, _) => Wish::Leave,
             }
         };
         survey.take(name, pod, node, wish);
@@ -160,6 +162,26 @@ fn rival(seen: &Seen, node: &str, sight: &Sight) -> Option<Key> {
     let others = others.filter_map(|key| sight.cluster(&key));
     let older = others.filter(|other| other.holds_nodes() && other.age < seen.age);
     older.min_by(|a, b| a.age.cmp(&b.age)).map(|other| other.key.clone())
+}
+
+/// The wish for a pod on a node that takes nothing.
+fn nothing(node: &NodeView, pod: &PodView) -> Option<Wish> {
+    if node.cordoned || node.leaving {
+        return Some(Wish::Slots(0));
+    }
+    // Nothing starts on a node that is not ready, so what a pod without a word would be told now is
+    // told again when the node is: a write a pod for nothing.
+    let waits = pod.phase == Phase::Pending && pod.slots.is_none();
+    (!node.ready).then_some(if waits { Wish::Leave } else { Wish::Slots(0) })
+}
+
+/// The wish while the spec is wrong, which says how slots are counted.
+fn uncounted(seen: &Seen, node: &NodeView, pod: &PodView) -> Wish {
+    // That the node took nothing is over. The worker has the last policy as a file, and counts by it:
+    // else each node that is away for a moment would be lost until the spec is right. Not where the
+    // spec cannot be read at all, and may say that the cluster is suspended.
+    let back = seen.spec.is_ok() && pod.slots.as_deref() == Some("0");
+    nothing(node, pod).unwrap_or(if back { Wish::Unset } else { Wish::Leave })
 }
 
 impl Survey {
@@ -194,16 +216,7 @@ impl Survey {
             Bound::Worker => self.large.add(name),
             Bound::Cpu | Bound::Memory | Bound::Max => {}
         }
-        if node.cordoned || node.leaving {
-            return Wish::Slots(0);
-        }
-        if !node.ready {
-            // Nothing starts there, so what a pod without a word would be told now is told again
-            // when the node is ready: a write a pod for nothing.
-            let waits = pod.phase == Phase::Pending && pod.slots.is_none();
-            return if waits { Wish::Leave } else { Wish::Slots(0) };
-        }
-        Wish::Slots(count.slots)
+        nothing(node, pod).unwrap_or(Wish::Slots(count.slots))
     }
 
     fn take(&mut self, name: &str, pod: &PodView, node: Option<&NodeView>, wish: Wish) {
@@ -378,6 +391,33 @@ mod tests {
         }
         let other = Scene::new(json!({})).with("n", node("4", taint("other")), pod("n", None));
         assert_eq!(other.orders(), told(4));
+    }
+
+    #[test]
+    fn a_wrong_spec_keeps_no_node_that_is_to_take_nothing() {
+        let cordoned = json!({ "spec": { "unschedulable": true } });
+        let leaving = json!({ "spec": { "taints": [
+            { "key": "ToBeDeletedByClusterAutoscaler", "effect": "NoSchedule" },
+        ] } });
+        let not_ready = json!({ "status": { "allocatable": { "cpu": "4" }, "conditions": [] } });
+        let wrong = |spec: Value, more: &Value, slots: Option<&str>| {
+            let scene = Scene::new(spec).with("n", node("4", more.clone()), pod("n", slots));
+            let orders = survey(&scene.seen, None, &scene.sight).orders.into_iter();
+            orders.map(|order| (order.pod, order.slots)).collect::<Vec<_>>()
+        };
+        let unreadable = json!({ "suspend": "maybe" });
+        for more in [cordoned, leaving, not_ready] {
+            for spec in [json!({}), unreadable.clone()] {
+                assert_eq!(wrong(spec.clone(), &more, Some("4")), told(0), "{more}");
+                assert_eq!(wrong(spec, &more, Some("0")), [], "{more}");
+            }
+        }
+        let well = json!({});
+        assert_eq!(wrong(json!({}), &well, Some("4")), [], "it keeps what it has");
+        let back = [("pod-n".to_owned(), None)];
+        assert_eq!(wrong(json!({}), &well, Some("0")), back, "the worker counts again");
+        assert_eq!(wrong(unreadable, &well, Some("0")), [], "it may be suspended");
+        assert_eq!(wrong(json!({ "suspend": true }), &well, Some("0")), []);
     }
 
     #[test]

@@ -73,7 +73,7 @@ pub fn validate(
         placement,
         resources,
         update_strategy,
-        languages: _,
+        languages: named,
         monitoring,
         network_policy,
         paused: _,
@@ -84,6 +84,10 @@ pub fn validate(
         env,
     } = spec;
     let mut complaints = Vec::new();
+    checks::name(&id.name)?;
+    checks::languages(&id.name, named.as_ref())?;
+    checks::placement(placement)?;
+    checks::monitoring(monitoring)?;
     checks::pod_metadata(pod_labels, pod_annotations)?;
     checks::env(env)?;
     let References { languages, service_monitors } = references;
@@ -109,7 +113,7 @@ pub fn validate(
         image: image.clone(),
         pull_policy: *image_pull_policy,
         pull_secrets: image_pull_secrets.iter().map(|secret| secret.name.clone()).collect(),
-        queue: source(queue)?,
+        queue: source(queue, &network_policy.queue_ports)?,
         queue_name: queue.name.clone(),
         ca: queue.ca.clone(),
         sizing: policies(sandbox, resources)?,
@@ -152,11 +156,11 @@ fn table(files: &LanguageFiles, complaints: &mut Vec<Complaint>) -> Option<Langu
     kept.cloned().map(LanguageTable::new)
 }
 
-fn source(queue: &Queue) -> Result<QueueSource, Invalid> {
+fn source(queue: &Queue, more_ports: &[u16]) -> Result<QueueSource, Invalid> {
     let Queue { name: _, url, url_secret_ref, managed, ca: _ } = queue;
     match (url, url_secret_ref, managed) {
         (Some(url), None, None) => {
-            let (ports, ip) = checks::address(url)?;
+            let (ports, ip) = checks::address(url, more_ports)?;
             Ok(QueueSource::Url { url: url.clone(), ports, ip })
         }
         (None, Some(secret), None) => Ok(QueueSource::Secret(secret.clone())),
@@ -206,7 +210,11 @@ fn policies(sandbox: &Sandbox, resources: &Resources) -> Result<Policies, Invali
     };
     ordered("spec.sandbox", &base)?;
     amounts("spec.resources", resources)?;
-    let limit = |name: &str| resources.limits.get(name);
+    // A limit of 0 is none, as for the kubelet: the worker is told the whole node then, too
+    // (`limits.cpu` of the downward API), and slots have to be counted by the same.
+    let limit = |name: &str| {
+        resources.limits.get(name).filter(|amount| !Amount::same(amount.as_str(), "0"))
+    };
     let cpu_limit = limit("cpu").map(|cpu| milli("spec.resources.limits.cpu", cpu)).transpose()?;
     let memory_limit =
         limit("memory").map(|memory| whole("spec.resources.limits.memory", memory)).transpose()?;

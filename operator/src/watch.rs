@@ -7,6 +7,7 @@ mod kinds;
 mod monitors;
 mod redis;
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +19,10 @@ use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
+pub(crate) use clusters::changed;
 pub(crate) use definition::Served;
 
 use crate::api::chain;
@@ -33,55 +36,109 @@ pub(crate) const TOGETHER: Duration = Duration::from_millis(100);
 /// Which namespaces are looked at; `None` is all of them.
 pub(crate) type Scope = Option<String>;
 
-/// Starts all watches. The receiver counts down the first lists that are still missing.
+/// A namespace's first lists are waited for while they are refused, but no longer: an API server that
+/// has just started refuses everybody until it has read the rights.
+const BELIEVED: Duration = Duration::from_secs(5);
+
+/// Starts all watches. The receiver tells which first lists are still missing.
 pub(crate) fn start(
     context: &Arc<Context>,
     namespaces: &[String],
     tasks: &mut JoinSet<()>,
-) -> watch::Receiver<usize> {
-    let scopes: Vec<Scope> = match namespaces {
-        [] => vec![None],
-        some => some.iter().cloned().map(Some).collect(),
-    };
-    let missing = Missing(Arc::new(watch::Sender::new(0)));
+) -> watch::Receiver<Awaited> {
+    let scopes = scopes(namespaces);
+    let missing = Missing::default();
     let receiver = missing.0.subscribe();
-    tasks.spawn(kinds::nodes(Arc::clone(context), missing.one_more()));
+    tasks.spawn(kinds::nodes(Arc::clone(context), missing.one_more(&None)));
     for scope in &scopes {
-        tasks.spawn(clusters::clusters(Arc::clone(context), scope.clone(), missing.one_more()));
-        tasks.spawn(kinds::pods(Arc::clone(context), scope.clone(), missing.one_more()));
-        tasks.spawn(redis::redis(Arc::clone(context), scope.clone(), missing.one_more()));
-        tasks.spawn(kinds::refusals(Arc::clone(context), scope.clone(), missing.one_more()));
-        tasks.spawn(kinds::config_maps(Arc::clone(context), scope.clone(), missing.one_more()));
+        let first = || missing.one_more(scope);
+        tasks.spawn(clusters::clusters(Arc::clone(context), scope.clone(), first()));
+        tasks.spawn(kinds::pods(Arc::clone(context), scope.clone(), first()));
+        tasks.spawn(redis::redis(Arc::clone(context), scope.clone(), first()));
+        tasks.spawn(kinds::refusals(Arc::clone(context), scope.clone(), first()));
+        tasks.spawn(kinds::config_maps(Arc::clone(context), scope.clone(), first()));
         for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::ServiceMonitor) {
-            let missing = missing.one_more();
-            tasks.spawn(kinds::owned(Arc::clone(context), kind, scope.clone(), missing));
+            tasks.spawn(kinds::owned(Arc::clone(context), kind, scope.clone(), first()));
         }
     }
     tasks.spawn(definition::definition(Arc::clone(context)));
-    tasks.spawn(monitors::monitors(Arc::clone(context), scopes, missing.one_more()));
+    tasks.spawn(monitors::monitors(Arc::clone(context), scopes, missing.one_more(&None)));
     receiver
 }
 
-/// Counts first lists that are still missing.
-#[derive(Clone)]
-struct Missing(Arc<watch::Sender<usize>>);
+/// Each namespace once. An empty name is none: it comes of a comma too many, or of a variable that
+/// is set to nothing.
+fn scopes(namespaces: &[String]) -> Vec<Scope> {
+    let names = namespaces.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
+    let names: BTreeSet<&str> = names.collect();
+    match names.is_empty() {
+        true => vec![None],
+        false => names.into_iter().map(|name| Some(name.to_owned())).collect(),
+    }
+}
 
-/// One of them.
-struct First(Option<Missing>);
+/// What is waited for at the beginning.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Awaited {
+    /// First lists that are still missing.
+    pub(crate) lists: usize,
+    /// Namespaces whose lists are refused, and not waited for: they would hold up all others.
+    pub(crate) refused: BTreeSet<String>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Missing(Arc<watch::Sender<Awaited>>);
+
+/// A first list.
+#[derive(Debug, Default)]
+struct First {
+    missing: Option<Missing>,
+    scope: Scope,
+    /// Since when it is refused, and nothing else has happened.
+    refused: Option<Instant>,
+}
 
 impl Missing {
-    fn one_more(&self) -> First {
-        self.0.send_modify(|count| *count += 1);
-        First(Some(self.clone()))
+    fn one_more(&self, scope: &Scope) -> First {
+        self.0.send_modify(|awaited| awaited.lists += 1);
+        First { missing: Some(self.clone()), scope: scope.clone(), refused: None }
     }
 }
 
 impl First {
     /// It has come, or will not.
     fn done(&mut self) {
-        if let Some(Missing(count)) = self.0.take() {
-            count.send_modify(|count| *count -= 1);
+        if let Some(Missing(awaited)) = self.missing.take() {
+            awaited.send_modify(|awaited| awaited.lists -= 1);
         }
+    }
+
+    /// It has not come. One namespace without rights, or one that is gone and its Role with it, is
+    /// not waited for; it is tried on and on.
+    fn broke(&mut self, error: &watcher::Error) {
+        let (Some(Missing(awaited)), Some(namespace)) = (&self.missing, &self.scope) else {
+            return;
+        };
+        if !is_refused(error) {
+            self.refused = None;
+            return;
+        }
+        if self.refused.get_or_insert_with(Instant::now).elapsed() >= BELIEVED {
+            awaited.send_modify(|awaited| {
+                awaited.refused.insert(namespace.clone());
+            });
+            self.done();
+        }
+    }
+}
+
+/// The operator may not watch this.
+fn is_refused(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error) => {
+            matches!(error, kube::Error::Api(status) if status.code == 403)
+        }
+        _ => false,
     }
 }
 
@@ -140,6 +197,7 @@ async fn follow<K, F>(
                     warn!(what, error = text, "a watch broke off; tried again");
                 }
                 said = Some(text);
+                first.broke(&error);
                 if follower.broke(&error) {
                     first.done();
                 }
@@ -167,3 +225,6 @@ impl Backoff for Patience {
         self.0 = 0;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 //! what a decision needs is kept, so that thousands of nodes and pods fit.
 
 mod cluster;
+mod config_maps;
 mod node;
 mod owned;
 mod pod;
@@ -114,6 +115,13 @@ impl Sight {
         news
     }
 
+    /// Puts a cluster as a write of ours was answered. Returns what `put_cluster` does. One that the
+    /// watch has seen go is not put again: no event would ever remove it.
+    pub fn answer_cluster(&mut self, seen: Seen) -> bool {
+        let is_there = self.clusters.get(&seen.key).is_some_and(|there| there.uid == seen.uid);
+        is_there && self.put_cluster(seen)
+    }
+
     /// Removes a cluster.
     pub fn drop_cluster(&mut self, key: &Key) {
         self.clusters.remove(key);
@@ -190,6 +198,14 @@ impl Sight {
             concerned.extend(there.iter().filter(|other| *other != key).cloned());
         }
         concerned
+    }
+
+    /// Puts a pod as a write of ours was answered. One that the watch has seen go is not put again.
+    pub fn answer_pod(&mut self, key: &Key, name: &str, pod: PodView) {
+        let there = self.pods.get(key).and_then(|pods| pods.get(name));
+        if there.is_some_and(|there| there.uid == pod.uid) {
+            self.put_pod(key, name, pod);
+        }
     }
 
     /// Removes a pod.
@@ -339,31 +355,5 @@ impl Sight {
     /// Forgets it: all pods are there.
     pub fn drop_refusal(&mut self, key: &Key) {
         self.refusals.remove(key);
-    }
-
-    /// Notes the version of a ConfigMap. Returns the clusters that name it.
-    pub fn put_config_map(&mut self, map: &Key, version: Option<String>) -> Vec<Key> {
-        let named_by: Vec<Key> = self
-            .clusters
-            .values()
-            .filter(|seen| seen.names(map))
-            .map(|seen| seen.key.clone())
-            .collect();
-        match version {
-            // Only those that somebody names, or a namespace's worth of others would be kept.
-            Some(version) if !named_by.is_empty() => {
-                self.config_maps.insert(map.clone(), version);
-            }
-            _ => {
-                self.config_maps.remove(map);
-            }
-        }
-        named_by
-    }
-
-    /// The version of a ConfigMap, when the watch has seen it.
-    #[must_use]
-    pub fn config_map_version(&self, map: &Key) -> Option<&str> {
-        self.config_maps.get(map).map(String::as_str)
     }
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use operator::build::{Kind, Object, build};
-use operator::crd::{self, JudgeCluster, JudgeClusterSpec};
+use operator::crd::{self, Amount, JudgeCluster, JudgeClusterSpec};
 use operator::dereference::{LanguageFiles, References};
 use operator::validate::{Complaint, Fleet, Identity, validate};
 use operator::yaml;
@@ -37,7 +37,9 @@ fn cluster(path: &Path) -> JudgeCluster {
 }
 
 fn languages() -> LanguageFiles {
-    let files = BTreeMap::from([("more.yaml".to_owned(), "- id: brainf\n".to_owned())]);
+    let text = "- {id: brainf, name: Brainf, tier: full, extensions: [bf], source: main.bf, \
+                needs: [bf], version: [bf, -v], run: {argv: [bf, '{box}/{entry}']}}\n";
+    let files = BTreeMap::from([("more.yaml".to_owned(), text.to_owned())]);
     LanguageFiles::Found { name: "languages".to_owned(), files, kept: None }
 }
 
@@ -89,6 +91,47 @@ fn an_upgrade_of_the_operator_rolls_no_pod() {
         let workers = objects.iter().find(|o| o.kind == Kind::DaemonSet).unwrap();
         let text = yaml::write(&workers.value["spec"]["template"]).unwrap();
         compare(&folder.join(format!("{name}.template.yaml")), &text);
+    }
+}
+
+/// Whoever reads the languages reads them once, when it starts.
+#[test]
+fn other_languages_are_other_pods_of_workers_and_service() {
+    let cluster = cluster(&root().join("examples/judgecluster-full.yaml"));
+    let (mut fleet, _) = fleet(&cluster, false);
+    let annotations = |fleet: &Fleet, kind| {
+        let objects = build(fleet);
+        let found = objects.into_iter().find(|object| object.kind == kind).unwrap();
+        found.value["spec"]["template"]["metadata"]["annotations"].clone()
+    };
+    let mark = |fleet: &Fleet, kind| annotations(fleet, kind)["evalx.dev/languages"].clone();
+    for kind in [Kind::DaemonSet, Kind::Deployment] {
+        let digest = &fleet.languages.as_ref().unwrap().digest;
+        assert_eq!(mark(&fleet, kind), *digest.as_str(), "{kind:?}");
+    }
+    fleet.languages = None;
+    assert_eq!(mark(&fleet, Kind::DaemonSet), Value::Null);
+    // Not even an empty map: the template of those without languages is as it was.
+    assert_eq!(annotations(&fleet, Kind::Deployment), Value::Null);
+}
+
+/// As for the kubelet, which tells the worker the whole node then.
+#[test]
+fn a_limit_of_zero_is_none() {
+    let mut cluster = cluster(&root().join("examples/judgecluster.yaml"));
+    let limits = |cluster: &JudgeCluster| {
+        let (fleet, _) = fleet(cluster, false);
+        (fleet.sizing.cpu_limit, fleet.sizing.memory_limit)
+    };
+    for (cpu, memory, counted) in [
+        ("0", "0", (None, None)),
+        ("0m", "0Mi", (None, None)),
+        ("500m", "1Ki", (Some(500), Some(1024))),
+    ] {
+        let given = [("cpu", cpu), ("memory", memory)];
+        let given = given.map(|(name, amount)| (name.to_owned(), Amount::from(amount)));
+        cluster.spec.resources.limits = given.into();
+        assert_eq!(limits(&cluster), counted, "{cpu} {memory}");
     }
 }
 

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use e2e::kubectl;
+use e2e::node;
 use e2e::scene::{Scene, condition};
 use e2e::wait::{secs, until};
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, ResourceQuota};
 use k8s_openapi::api::events::v1::Event;
-use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::Api;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::install::ready;
@@ -229,6 +232,41 @@ pub(crate) async fn languages(scene: Arc<Scene>) {
     scene.change("languages", &json!({"languages": null})).await.unwrap();
     ready(&scene, "languages", "1/1").await;
     scene.condition("languages", "Degraded", "False", "").await;
+}
+
+/// A webhook that must be asked about the DaemonSets of a namespace, and is not there.
+fn webhook(namespace: &str) -> ValidatingWebhookConfiguration {
+    let rule = json!({
+        "apiGroups": ["apps"], "apiVersions": ["v1"], "resources": ["daemonsets"],
+        "operations": ["CREATE", "UPDATE"],
+    });
+    let hook = json!({
+        "name": "away.example.org", "rules": [rule], "failurePolicy": "Fail",
+        "sideEffects": "None", "admissionReviewVersions": ["v1"],
+        "clientConfig": {"url": "https://127.0.0.1:1/"},
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+    });
+    let object = json!({"metadata": {"name": namespace}, "webhooks": [hook]});
+    serde_json::from_value(object).unwrap()
+}
+
+pub(crate) async fn webhook_away(scene: Arc<Scene>) {
+    let node = scene.node("a", "2", "64Gi").await.unwrap();
+    scene.judge("walled", &json!({})).await.unwrap();
+    ready(&scene, "walled", "1/1").await;
+    let hooks = Api::<ValidatingWebhookConfiguration>::all(scene.client().clone());
+    hooks.create(&PostParams::default(), &webhook(scene.namespace())).await.unwrap();
+    scene.change("walled", &json!({"image": "evalx.example/worker:2"})).await.unwrap();
+    let words = ["DaemonSet walled-worker", "failed calling webhook", "away.example.org"];
+    let told = complains(&scene, "walled", "Degraded", "True", &words).await;
+    assert_eq!(told["reason"], "Rejected");
+    // The rest goes on, later and later as what fails is tried again.
+    node::patch(scene.client(), &node, &json!({"spec": {"unschedulable": true}})).await.unwrap();
+    scene.slots_become(&[(&node, 0)], secs(60)).await;
+    hooks.delete(scene.namespace(), &DeleteParams::default()).await.unwrap();
+    node::patch(scene.client(), &node, &json!({"spec": {"unschedulable": false}})).await.unwrap();
+    scene.slots_become(&[(&node, 2)], secs(60)).await;
+    scene.condition("walled", "Degraded", "False", "AsExpected").await;
 }
 
 pub(crate) async fn undisturbed(scene: Arc<Scene>) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use e2e::scene::Scene;
 use e2e::wait::{secs, throughout, until};
 use k8s_openapi::api::apps::v1::DaemonSet;
-use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::json;
@@ -114,6 +114,18 @@ pub(crate) async fn drained(scene: Arc<Scene>) {
     ready(&scene, "drained", "2/2").await;
     let finalizers = scene.clusters().get("drained").await.unwrap().metadata.finalizers;
     assert_eq!(finalizers.map(|all| all.len()), Some(1));
+    // One worker judges on.
+    let (pods, params) = (scene.api::<Pod>(), PatchParams::default());
+    let slow = scene.workers().await.unwrap().remove(0).metadata.name.unwrap();
+    let keep = |finalizers: &[&str]| Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
+    pods.patch(&slow, &params, &keep(&["example.org/judges"])).await.unwrap();
     scene.clusters().delete("drained", &DeleteParams::default()).await.unwrap();
+    until(secs(30), "it is said to be deleted", async || {
+        let status = scene.status("drained").await?;
+        let right = status["state"] == "Deleting" && status["slots"]["desired"] == 0;
+        if right { Ok(()) } else { Err(status.to_string()) }
+    })
+    .await;
+    pods.patch(&slow, &params, &keep(&[])).await.unwrap();
     nothing_is_left(&scene).await;
 }

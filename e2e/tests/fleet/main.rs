@@ -60,6 +60,7 @@ fn main() -> ExitCode {
             redis::away,
         ),
         Case::new("languages that are no YAML are a condition", failures::languages),
+        Case::new("a webhook that is away is a condition, and no more", failures::webhook_away),
         Case::new("a broken JudgeCluster disturbs no other", failures::undisturbed),
         Case::new("what is invalid is refused, and says why", invalid::matrix),
         Case::new("what cannot be changed is refused, and says why", invalid::immutable),

@@ -9,9 +9,9 @@ use e2e::scene::{SLOTS, Scene, annotation, is_ready};
 use e2e::wait::{secs, throughout, until};
 use serde_json::json;
 
-async fn operator(scene: &Scene) -> Operator {
+async fn operator(scene: &Scene, namespaces: &str) -> Operator {
     let program = programs::operator(Profile::Debug).unwrap();
-    let watch = format!("--watch-namespaces={JUDGES}");
+    let watch = format!("--watch-namespaces={namespaces}");
     let name = format!("{}-operator", scene.namespace());
     let mut operator = Operator::start(scene.cluster(), &program, &name, &[&watch]).await.unwrap();
     operator.ready().await.unwrap();
@@ -20,7 +20,7 @@ async fn operator(scene: &Scene) -> Operator {
 
 pub(crate) async fn enough(scene: Arc<Scene>) {
     let mark = scene.cluster().audit().mark().unwrap();
-    let operator = operator(&scene).await;
+    let operator = operator(&scene, JUDGES).await;
     let judges = scene.within(JUDGES);
     let node = judges.node("a", "4", "64Gi").await.unwrap();
     judges.judge("fleet", &json!({})).await.unwrap();
@@ -43,6 +43,20 @@ pub(crate) async fn enough(scene: Arc<Scene>) {
     let mut refused = scene.cluster().audit().since(mark).unwrap();
     refused.retain(|entry| entry.user == USER && entry.forbidden);
     assert!(refused.is_empty(), "{}", e2e::audit::summary(&refused));
+}
+
+pub(crate) async fn one_without(scene: Arc<Scene>) {
+    // In the scene's own namespace it has no rights, as in one that was deleted with its Role.
+    let operator = operator(&scene, &format!("{},{JUDGES},", scene.namespace())).await;
+    let judges = scene.within(JUDGES);
+    let node = judges.node("a", "4", "64Gi").await.unwrap();
+    judges.judge("beside", &json!({})).await.unwrap();
+    judges.slots_are(&[(&node, 4)]).await;
+    judges.condition("beside", "Available", "True", "").await;
+    let words = operator.last_words(200);
+    assert!(words.contains("these namespaces lack rights"), "{words}");
+    judges.leave().await.unwrap();
+    assert!(operator.stop().await.unwrap().success());
 }
 
 pub(crate) async fn no_more(scene: Arc<Scene>) {
@@ -77,7 +91,7 @@ pub(crate) async fn no_more(scene: Arc<Scene>) {
 pub(crate) async fn no_nodes(scene: Arc<Scene>) {
     let binding = ["delete", "clusterrolebinding", "evalx-operator-nodes"];
     kubectl::run(scene.cluster(), &binding).unwrap();
-    let mut operator = operator(&scene).await;
+    let mut operator = operator(&scene, JUDGES).await;
     let judges = scene.within(JUDGES);
     let node = judges.node("a", "4", "64Gi").await.unwrap();
     judges.judge("blind", &json!({})).await.unwrap();

@@ -29,7 +29,7 @@ pub(super) fn objects(fleet: &Fleet) -> Vec<Object> {
         "revisionHistoryLimit": 3,
         "selector": { "matchLabels": selector },
         "template": {
-            "metadata": { "labels": labels_of(&fleet.id, "api") },
+            "metadata": metadata(fleet),
             "spec": pod(fleet, api),
         },
     }});
@@ -44,6 +44,15 @@ pub(super) fn objects(fleet: &Fleet) -> Vec<Object> {
         objects.push(object(Kind::PodDisruptionBudget, budget));
     }
     objects
+}
+
+fn metadata(fleet: &Fleet) -> Value {
+    let mut metadata = json!({ "labels": labels_of(&fleet.id, "api") });
+    // Without languages there are no annotations at all: what is absent rolls no pod.
+    if let Some((key, digest)) = worker::languages_mark(fleet) {
+        metadata["annotations"] = json!({ key: digest });
+    }
+    metadata
 }
 
 fn pod(fleet: &Fleet, api: &ApiFleet) -> Value {

@@ -8,9 +8,9 @@ use crate::validate::Fleet;
 pub(super) fn config_map(fleet: &Fleet) -> Option<Object> {
     let table = fleet.languages.as_ref()?;
     let body = json!({ "data": table.files });
-    Some(Object::new(fleet, Kind::ConfigMap, "worker", name(fleet), body))
+    Some(Object::new(fleet, Kind::ConfigMap, "worker", name(&fleet.id.name), body))
 }
 
-pub(super) fn name(fleet: &Fleet) -> String {
-    format!("{}-languages", fleet.id.name)
+pub(super) fn name(cluster: &str) -> String {
+    format!("{cluster}-languages")
 }

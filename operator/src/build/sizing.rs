@@ -12,13 +12,13 @@ use crate::validate::{Fleet, Policies};
 
 pub(super) const KEY: &str = "policy";
 
-pub(super) fn name(fleet: &Fleet) -> String {
-    format!("{}-sizing", fleet.id.name)
+pub(super) fn name(cluster: &str) -> String {
+    format!("{cluster}-sizing")
 }
 
 pub(super) fn config_map(fleet: &Fleet) -> Object {
     let body = json!({ "data": { KEY: text(&fleet.sizing) } });
-    Object::new(fleet, Kind::ConfigMap, "worker", name(fleet), body)
+    Object::new(fleet, Kind::ConfigMap, "worker", name(&fleet.id.name), body)
 }
 
 /// As `worker::slots` reads it. A worker does not know its node's labels, so of overrides it is only

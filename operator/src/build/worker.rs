@@ -58,9 +58,8 @@ fn template(fleet: &Fleet) -> Value {
     for (key, value) in &fleet.pod_annotations {
         annotations[key.as_str()] = value.as_str().into();
     }
-    if let Some(table) = &fleet.languages {
-        // Languages are read at the start, so other ones are another template.
-        annotations["evalx.dev/languages"] = table.digest.as_str().into();
+    if let Some((key, digest)) = languages_mark(fleet) {
+        annotations[key] = digest.into();
     }
     let mut spec = json!({
         "automountServiceAccountToken": false,
@@ -182,12 +181,17 @@ pub(super) fn languages_env(fleet: &Fleet) -> Option<Value> {
     Some(json!({ "name": "EVALX_LANGUAGES", "value": "/etc/evalx/languages" }))
 }
 
+/// Workers and the HTTP service read languages when they start, so other ones are another template.
+pub(super) fn languages_mark(fleet: &Fleet) -> Option<(&'static str, &str)> {
+    fleet.languages.as_ref().map(|table| ("evalx.dev/languages", &*table.digest))
+}
+
 fn volumes(fleet: &Fleet) -> Vec<Value> {
     let field =
         json!({ "apiVersion": "v1", "fieldPath": format!("metadata.annotations['{SLOTS}']") });
     let slots = json!({ "downwardAPI": { "items": [{ "path": "slots", "fieldRef": field }] } });
     let policy = json!({ "configMap": {
-        "name": sizing::name(fleet),
+        "name": sizing::name(&fleet.id.name),
         "items": [{ "key": sizing::KEY, "path": "policy" }],
     }});
     let mut volumes = vec![
@@ -222,7 +226,7 @@ pub(super) fn shared_volumes(fleet: &Fleet) -> Vec<Value> {
         }
     }
     if fleet.languages.is_some() {
-        let source = json!({ "name": languages::name(fleet) });
+        let source = json!({ "name": languages::name(&fleet.id.name) });
         volumes.push(json!({ "name": "languages", "configMap": source }));
     }
     volumes

@@ -147,6 +147,8 @@ impl JsonSchema for Amount {
             "pattern": "^([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?$",
             // Bounds what the rules cost that are evaluated with it.
             "maxLength": 24,
+            // The same of one that is written as a number, which the pattern does not look at.
+            "minimum": 0,
         })
     }
 }

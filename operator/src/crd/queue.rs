@@ -100,10 +100,18 @@ pub struct ManagedRedis {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Storage {
-    /// How large it is.
+    /// How large it is. Cannot be changed: a claim that was made is not made anew. A claim can be
+    /// enlarged by itself, where its storage class allows that.
     #[serde(default = "default_size")]
     #[x_kube(validation = Rule::new("quantity(string(self)).isGreaterThan(quantity('0'))").message(
         "must be greater than zero"
+    ))]
+    // Kubernetes refuses the change of a StatefulSet that follows, for ever. By amount: who writes
+    // 8192Mi for 8Gi changes nothing.
+    #[x_kube(validation = Rule::new(
+        "quantity(string(self)).compareTo(quantity(string(oldSelf))) == 0"
+    ).message(
+        "the size of the volume is immutable; enlarge the claim data-NAME-redis-0 itself, where its storage class allows that, and leave this as it is, or make another JudgeCluster"
     ))]
     pub size: Amount,
     /// Its storage class; without one the default of the Kubernetes cluster.

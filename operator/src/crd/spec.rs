@@ -38,6 +38,13 @@ use super::status::JudgeClusterStatus;
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = Rule::new("self.metadata.name.size() <= 40").message(
         "a JudgeCluster's name has at most 40 characters: names of its objects are longer"
+    ),
+    // Not of one that is there already: a name cannot be mended, and an update that is refused would
+    // keep its finalizer from being removed.
+    validation = Rule::new(
+        "oldSelf.hasValue() || self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')"
+    ).optional_old_self(true).message(
+        "a JudgeCluster's name begins with a letter a-z and goes on with a-z, 0-9 and -, the last no -: its Services are named after it"
     )
 )]
 #[serde(rename_all = "camelCase")]
@@ -323,7 +330,8 @@ pub struct Monitoring {
     pub labels: BTreeMap<String, String>,
     /// How often is scraped.
     #[serde(default = "default_interval")]
-    #[schemars(length(max = 16), pattern(r"^([0-9]+(ms|s|m|h))+$"))]
+    // As the Prometheus operator takes it: from hours down, each unit once.
+    #[schemars(length(min = 2, max = 16), pattern(r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$"))]
     pub interval: String,
 }
 
@@ -347,7 +355,8 @@ pub struct NetworkPolicySettings {
     /// Whether the operator makes network policies: workers reach the queue and DNS and nothing else.
     #[serde(default = "default_true")]
     pub enabled: bool,
-    /// The queue's ports, where its address is in a secret and so not known.
+    /// The queue's ports, where its address is in a secret and so not known. Others than 6379 are
+    /// open beside those of an address that is known, too: sentinels may name a server on any port.
     #[serde(default = "default_queue_ports")]
     #[schemars(length(max = 16), inner(range(min = 1, max = 65_535)))]
     pub queue_ports: Vec<u16>,

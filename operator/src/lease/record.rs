@@ -1,5 +1,7 @@
 //! The rules of the lease: from what was seen to what is to be written. No I/O and no clock.
 
+use std::time::Duration;
+
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
@@ -54,7 +56,7 @@ impl Sighting {
         // By the holder's own word, as client-go has it.
         let seconds = self.lease.spec.as_ref().and_then(|spec| spec.lease_duration_seconds);
         let seconds = u64::try_from(seconds.unwrap_or(0)).unwrap_or(0);
-        now.saturating_duration_since(self.since) >= std::time::Duration::from_secs(seconds)
+        now.saturating_duration_since(self.since) >= Duration::from_secs(seconds)
     }
 }
 
@@ -91,7 +93,7 @@ fn ours(settings: &Settings, before: Option<&LeaseSpec>) -> LeaseSpec {
     let transitions = before.and_then(|before| before.lease_transitions).unwrap_or(0);
     LeaseSpec {
         holder_identity: Some(settings.identity.clone()),
-        lease_duration_seconds: i32::try_from(settings.duration.as_secs()).ok(),
+        lease_duration_seconds: i32::try_from(whole_seconds(settings.duration)).ok(),
         acquire_time: renewal.map_or_else(|| Some(now.clone()), |b| b.acquire_time.clone()),
         renew_time: Some(now),
         lease_transitions: Some(match (before, renewal) {
@@ -101,6 +103,12 @@ fn ours(settings: &Settings, before: Option<&LeaseSpec>) -> LeaseSpec {
         }),
         ..LeaseSpec::default()
     }
+}
+
+/// The record knows whole seconds only. Rounded up: others may be kept waiting, but must never take
+/// the lease from one who still thinks to have it; and 0 is no duration to the API server.
+fn whole_seconds(time: Duration) -> u64 {
+    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
 /// The record without a holder.

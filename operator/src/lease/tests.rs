@@ -82,15 +82,18 @@ fn client(server: &Shared) -> Client {
 
 fn elector(server: &Shared, identity: &str) -> (Elector, Arc<Held>) {
     let held = Arc::new(Held::default());
-    let settings = Settings {
+    (Elector::new(client(server), settings(identity), Arc::clone(&held)), held)
+}
+
+fn settings(identity: &str) -> Settings {
+    Settings {
         namespace: "ns".to_owned(),
         name: "lease".to_owned(),
         identity: identity.to_owned(),
         duration: Duration::from_secs(15),
         deadline: Duration::from_secs(10),
         retry: Duration::from_secs(2),
-    };
-    (Elector::new(client(server), settings, Arc::clone(&held)), held)
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -174,6 +177,18 @@ async fn renewals_dated_in_other_decades_unseat_nobody_and_keep_nobody_waiting()
     b.acquire().await;
     let waited = began.elapsed();
     assert!(waited >= Duration::from_secs(12) && waited < Duration::from_secs(19), "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_duration_is_recorded_in_whole_seconds_and_never_shorter() {
+    for (millis, recorded) in [(500, 1), (1000, 1), (1001, 2), (2500, 3), (15_000, 15)] {
+        let server = Shared::default();
+        let duration = Duration::from_millis(millis);
+        let settings = Settings { duration, ..settings("a") };
+        Elector::new(client(&server), settings, Arc::default()).acquire().await;
+        let spec = server.lock().unwrap().spec();
+        assert_eq!(spec.lease_duration_seconds, Some(recorded), "{millis} ms");
+    }
 }
 
 #[tokio::test(start_paused = true)]

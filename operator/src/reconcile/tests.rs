@@ -1,6 +1,9 @@
 //! Whole looks against an API server that a closure plays: what is written, what is not, and what
 //! happens when the server refuses, storms or says nothing. On paused time.
 
+mod meanwhile;
+mod troubles;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -26,6 +29,8 @@ struct Server {
     storm: Option<(u16, u32)>,
     /// Writes to paths that end so are refused with this code and message.
     refused: Option<(&'static str, u16, &'static str)>,
+    /// What somebody writes to the cluster just before the next status is.
+    meanwhile: Option<Value>,
     /// The namespace is being deleted: what is there can be changed, and nothing made.
     leaving: bool,
     /// It has gone.
@@ -134,6 +139,11 @@ impl Server {
             }
             _ => {}
         }
+        if path.ends_with("/status")
+            && let Some(change) = self.meanwhile.take()
+        {
+            merge(self.objects.get_mut(&object).unwrap(), &change);
+        }
         self.version += 1;
         let version = self.version;
         let there = self.objects.entry(object.clone()).or_insert_with(
@@ -241,6 +251,13 @@ impl Scene {
         self.context.world.sight().put_live(&self.key, kind, &name, live);
     }
 
+    /// Looks as the operator does, beginning at once, for so long.
+    async fn work(&self, seconds: u64) {
+        self.context.work.add_at_once(&self.key);
+        let working = timeout(Duration::from_secs(seconds), work(&self.context));
+        working.await.expect_err("the queue is open");
+    }
+
     async fn look(&self) -> Result<Option<Duration>, api::Error> {
         look(&self.context, &self.key).await
     }
@@ -259,6 +276,14 @@ impl Scene {
         let found = conditions.iter().find(|condition| condition["type"] == "Degraded").unwrap();
         let text = |field: &str| found[field].as_str().unwrap().to_owned();
         (text("reason"), text("message"))
+    }
+
+    fn condition(&self, name: &str) -> (String, String) {
+        let status = self.status();
+        let mut conditions = status["conditions"].as_array().unwrap().iter();
+        let found = conditions.find(|condition| condition["type"] == name).unwrap();
+        let text = |field: &str| found[field].as_str().unwrap().to_owned();
+        (text("status"), text("reason"))
     }
 
     fn slots(&self, pod: &str) -> Value {
@@ -498,6 +523,9 @@ async fn a_malformed_cluster_gets_a_condition_and_keeps_its_workers() {
     assert_eq!((server.writes_to("daemonsets"), server.writes_to("DELETE")), (0, 0));
 }
 
+const TOY: &str = "- {id: toy, name: Toy, tier: full, extensions: [toy], source: a.toy, needs: [toy], \
+                   version: [toy, -v], run: {argv: [toy]}}\n";
+
 #[tokio::test(start_paused = true)]
 async fn languages_that_are_wrong_keep_the_ones_before() {
     let languages = json!({ "languages": { "configMapRef": { "name": "mine" } } });
@@ -507,15 +535,15 @@ async fn languages_that_are_wrong_keep_the_ones_before() {
     let map = |text: &str| json!({ "metadata": { "name": "mine" }, "data": { "a.yaml": text } });
     scene.look().await.unwrap();
     assert_eq!(scene.degraded().0, "LanguagesInvalid", "it is not there");
-    scene.server.lock().unwrap().objects.insert(path.clone(), map("- id: toy\n"));
+    scene.server.lock().unwrap().objects.insert(path.clone(), map(TOY));
     scene.look().await.unwrap();
-    assert_eq!(scene.server.lock().unwrap().objects[copy]["data"]["a.yaml"], "- id: toy\n");
+    assert_eq!(scene.server.lock().unwrap().objects[copy]["data"]["a.yaml"], TOY);
     scene.server.lock().unwrap().objects.insert(path, map("a: ["));
     scene.look().await.unwrap();
     let (reason, message) = scene.degraded();
     assert_eq!(reason, "LanguagesInvalid");
     assert!(message.contains("a.yaml is not YAML") && message.contains("mine"), "{message}");
-    assert_eq!(scene.server.lock().unwrap().objects[copy]["data"]["a.yaml"], "- id: toy\n");
+    assert_eq!(scene.server.lock().unwrap().objects[copy]["data"]["a.yaml"], TOY);
 }
 
 #[tokio::test(start_paused = true)]

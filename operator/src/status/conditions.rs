@@ -4,7 +4,7 @@ mod field;
 mod redis;
 
 use super::{Findings, Verdict, no, number, unknown, yes};
-use crate::build::{COMPONENT, INSTANCE};
+use crate::build::{COMPONENT, INSTANCE, Kind, daemon_set_name};
 use crate::conditions::reasons;
 use crate::crd::ServiceMonitorMode;
 use crate::sizing::BOXES;
@@ -74,6 +74,10 @@ fn wrong(degraded: &Verdict, otherwise: &str) -> String {
 }
 
 fn progressing(findings: &Findings<'_>) -> Verdict {
+    if findings.seen.deleted.is_some() {
+        // Without a DaemonSet the workers would be about to be made.
+        return no(reasons::DELETING, "the cluster is being deleted");
+    }
     let Some(rollout) = findings.rollout else {
         return match findings.invalid {
             Some(_) => no(reasons::INVALID_SPEC, "nothing is changed until the spec is right"),
@@ -215,7 +219,8 @@ fn trouble(
             ("lacks a secret or ConfigMap", "lack a secret or ConfigMap", &*correct)
         }
         TroubleKind::Settings => {
-            ("refuses its settings", "refuse their settings", "see spec.env and spec.languages")
+            correct = field::of_settings(findings.seen.spec.as_ref().ok());
+            ("refuses its settings", "refuse their settings", &*correct)
         }
         TroubleKind::Sandbox => (
             "has no working sandbox",
@@ -332,8 +337,14 @@ fn queue(findings: &Findings<'_>) -> Verdict {
 }
 
 fn monitoring(findings: &Findings<'_>) -> Verdict {
+    let key = &findings.seen.key;
     let spec = findings.seen.spec.as_ref().ok();
     let mode = spec.map_or(ServiceMonitorMode::Auto, |spec| spec.monitoring.service_monitor);
+    // `apply` names what was refused, or what has its name, by kind and name.
+    let ours = format!("{} {}", Kind::ServiceMonitor.as_str(), daemon_set_name(&key.name));
+    if let Some(refused) = findings.complaints.iter().find(|c| c.message.contains(&ours)) {
+        return no(refused.reason, refused.message.clone());
+    }
     match (mode, findings.service_monitors) {
         (ServiceMonitorMode::Never, _) => no(reasons::DISABLED, "spec.monitoring says never"),
         (_, true) => yes(reasons::MONITORED, "a ServiceMonitor is there"),

@@ -379,6 +379,46 @@ fn a_secret_that_is_missing_is_named_by_the_field_that_names_it() {
 }
 
 #[test]
+fn settings_that_are_refused_may_come_from_a_secret() {
+    let told = |queue: Value| {
+        let (seen, mut survey) = (seen(json!({ "queue": queue })), Survey::default());
+        let said = (4, "c-worker-x".to_owned(), "that is no address of Redis".to_owned());
+        survey.troubles.insert(TroubleKind::Settings, said);
+        find(&status(&findings(&seen, &survey), now()), "Degraded").message.clone()
+    };
+    let named = told(json!({ "urlSecretRef": { "name": "address", "key": "url" } }));
+    let whole = "see spec.env, spec.languages and the address in the secret \"address\" of \
+                 spec.queue.urlSecretRef (";
+    assert!(named.contains(whole), "{named}");
+    let other = told(json!({ "url": "redis://r" }));
+    assert!(other.contains("see spec.env and spec.languages ("), "{other}");
+    let ca = json!({ "configMapRef": { "name": "authority", "key": "ca" } });
+    let other = told(json!({ "url": "rediss://r", "ca": ca }));
+    assert!(other.contains("\"authority\" of spec.queue.ca.configMapRef"), "{other}");
+}
+
+#[test]
+fn a_service_monitor_that_was_refused_is_none() {
+    let (seen, mut survey) = (seen(json!({})), Survey::default());
+    healthy(&mut survey);
+    let mut findings = findings(&seen, &survey);
+    findings.service_monitors = true;
+    let well = status(&findings, now());
+    assert_eq!(of(&well, "MonitoringReady"), ("True", "Monitored"));
+    let complain = |reason, message: &str| vec![Complaint { reason, message: message.to_owned() }];
+    let refused = "ServiceMonitor c-worker: spec.endpoints[0].interval: Invalid value";
+    findings.complaints = complain(reasons::REJECTED, refused);
+    let refused_too = status(&findings, now());
+    assert_eq!(of(&refused_too, "MonitoringReady"), ("False", "Rejected"));
+    assert_eq!(find(&refused_too, "MonitoringReady").message, refused);
+    let taken = "there is a ServiceMonitor c-worker that is not this JudgeCluster's";
+    findings.complaints = complain(reasons::NAME_TAKEN, taken);
+    assert_eq!(of(&status(&findings, now()), "MonitoringReady"), ("False", "NameTaken"));
+    findings.complaints = complain(reasons::REJECTED, "Service c-worker: no");
+    assert_eq!(of(&status(&findings, now()), "MonitoringReady"), ("True", "Monitored"));
+}
+
+#[test]
 fn what_a_worker_that_is_not_made_may_lack_is_named() {
     let secret = json!({ "secretRef": { "name": "authority", "key": "ca.crt" } });
     let queue = |ca: Value| json!({ "queue": { "url": "rediss://r", "ca": ca } });

@@ -1,20 +1,31 @@
-//! Whether files can be languages: their outer shape. What is in an entry is the judge's to say, and
-//! a worker that refuses it says so when it starts.
+//! Whether files are languages. A worker that meets a wrong entry ends at its start, and it meets it
+//! by a new template: so everything that a worker refuses is refused here before.
+//!
+//! The operator knows the entries of its own version. Workers of a newer one may know more fields;
+//! their operator comes first, as with every upgrade.
+
+mod entry;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::PathBuf;
+
+use serde_json::Value;
 
 use crate::yaml;
+use entry::{Entry, Fault};
 
-/// Why they cannot.
+/// Why they are none.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Problem {
     Key { key: String },
     Empty,
     NotYaml { key: String, why: String },
     NoList { key: String },
-    NoId { key: String, index: usize },
-    Twice { key: String, id: String },
+    Shape { key: String, why: String },
+    Rule { key: String, id: String, fault: Fault },
+    Twice { key: String, id: String, name: String },
+    Mounts { key: String, id: String, other: String, to: PathBuf },
 }
 
 impl fmt::Display for Problem {
@@ -24,8 +35,20 @@ impl fmt::Display for Problem {
             Self::Empty => f.write_str("it has no key that ends in .yaml"),
             Self::NotYaml { key, why } => write!(f, "{key} is not YAML: {why}"),
             Self::NoList { key } => write!(f, "{key} is no list of languages"),
-            Self::NoId { key, index } => write!(f, "{key}: entry {index} has no id"),
-            Self::Twice { key, id } => write!(f, "{key}: the id {id:?} is there twice"),
+            // It begins with the place of the entry and the field: `[0].run: missing field `argv``.
+            Self::Shape { key, why } => write!(f, "{key}: entry {why}"),
+            Self::Rule { key, id, fault: Fault { field, problem } } => {
+                write!(f, "{key}: language {id:?}: {field} {problem}")
+            }
+            Self::Twice { key, id, name } => {
+                write!(f, "{key}: language {id:?}: the name {name:?} is there twice")
+            }
+            Self::Mounts { key, id, other, to } => {
+                write!(
+                    f,
+                    "{key}: language {id:?}: mounts has another folder at {to:?} than {other:?}"
+                )
+            }
         }
     }
 }
@@ -34,43 +57,50 @@ pub(super) fn check(files: &BTreeMap<String, String>) -> Result<(), Problem> {
     if files.is_empty() {
         return Err(Problem::Empty);
     }
-    let mut ids = BTreeSet::new();
+    let (mut ids, mut before) = (BTreeSet::new(), Vec::<Entry>::new());
     for (key, text) in files {
-        let key = || key.clone();
-        if !key().ends_with(".yaml") && !key().ends_with(".yml") {
-            return Err(Problem::Key { key: key() });
+        if !key.ends_with(".yaml") && !key.ends_with(".yml") {
+            return Err(Problem::Key { key: key.clone() });
         }
-        let value: serde_json::Value = yaml::read(text)
-            .map_err(|error| Problem::NotYaml { key: key(), why: error.to_string() })?;
-        let list = value.as_array().ok_or_else(|| Problem::NoList { key: key() })?;
-        for (index, entry) in list.iter().enumerate() {
-            let id = entry.get("id").and_then(serde_json::Value::as_str);
-            let id = id.ok_or_else(|| Problem::NoId { key: key(), index })?.to_ascii_lowercase();
-            if !ids.insert(id.clone()) {
-                return Err(Problem::Twice { key: key(), id });
+        // A later file may take over an alias, but two of one id are a slip.
+        let mut names = BTreeSet::new();
+        for entry in read(key, text)? {
+            let (key, id) = (|| key.clone(), entry.id.clone());
+            entry.check().map_err(|fault| Problem::Rule { key: key(), id: id.clone(), fault })?;
+            let own = entry.aliases.iter().chain([&id]);
+            let twice =
+                own.map(|name| name.to_ascii_lowercase()).find(|n| !names.insert(n.clone()));
+            let twice = twice.or_else(|| (!ids.insert(id.clone())).then(|| id.clone()));
+            if let Some(name) = twice {
+                return Err(Problem::Twice { key: key(), id, name });
             }
+            // What is built in is the worker's own, of its version: it is not known here.
+            if let Some((to, other)) =
+                before.iter().find_map(|b| entry.clashes(b).map(|to| (to, b)))
+            {
+                let (to, other) = (to.to_owned(), other.id.clone());
+                return Err(Problem::Mounts { key: key(), id, other, to });
+            }
+            before.push(entry);
         }
     }
     Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn said(key: &str, text: &str) -> String {
-        let files = BTreeMap::from([(key.to_owned(), text.to_owned())]);
-        check(&files).map_or_else(|problem| problem.to_string(), |()| "fine".to_owned())
-    }
-
-    #[test]
-    fn the_key_that_is_wrong_is_named() {
-        assert_eq!(said("a.yaml", "- id: c17\n- id: c23\n"), "fine");
-        assert_eq!(said("notes.txt", ""), "key \"notes.txt\" does not end in .yaml");
-        assert!(said("a.yaml", "a: [").starts_with("a.yaml is not YAML: "));
-        assert_eq!(said("a.yaml", "a: b"), "a.yaml is no list of languages");
-        assert_eq!(said("a.yaml", "- name: x"), "a.yaml: entry 0 has no id");
-        assert_eq!(said("a.yaml", "- id: X\n- id: x"), "a.yaml: the id \"x\" is there twice");
-        assert_eq!(check(&BTreeMap::new()), Err(Problem::Empty));
-    }
+/// Straight from the text, as a worker does it: by way of another form, a number that stands for a
+/// text would be refused, and a field that is there twice would not.
+fn read(key: &str, text: &str) -> Result<Vec<Entry>, Problem> {
+    let key = key.to_owned();
+    yaml::read(text).map_err(|error| match yaml::read::<Value>(text) {
+        Err(error) => Problem::NotYaml { key, why: error.to_string() },
+        Ok(Value::Array(_)) => {
+            // `.[0].run: …`
+            let why = error.to_string().trim_start_matches('.').to_owned();
+            Problem::Shape { key, why }
+        }
+        Ok(_) => Problem::NoList { key },
+    })
 }
+
+#[cfg(test)]
+mod tests;

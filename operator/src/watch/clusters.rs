@@ -29,13 +29,13 @@ pub(super) async fn clusters(context: Arc<Context>, scope: Scope, mut first: Fir
     follow(&context, api, watcher::Config::default(), &mut follower, &mut first).await;
 }
 
-impl Clusters {
-    /// Those that share nodes may have won or lost them.
-    fn wake_neighbours(&self, key: &Key) {
-        let neighbours = self.context.world.sight().neighbours(key);
-        for neighbour in neighbours.iter().filter(|neighbour| *neighbour != key) {
-            self.context.work.add(neighbour, TOGETHER);
-        }
+/// Something else is asked of a cluster, or it has gone. Those that share nodes with it may have won
+/// or lost them.
+pub(crate) fn changed(context: &Context, key: &Key) {
+    context.work.add_at_once(key);
+    let neighbours = context.world.sight().neighbours(key);
+    for neighbour in neighbours.iter().filter(|neighbour| *neighbour != key) {
+        context.work.add(neighbour, TOGETHER);
     }
 }
 
@@ -48,17 +48,16 @@ impl Follower<DynamicObject> for Clusters {
         let seen = Seen::of(&object);
         let key = seen.key.clone();
         self.listed.insert(key.clone());
-        if self.context.world.sight().put_cluster(seen) {
-            self.context.work.add_at_once(&key);
-            self.wake_neighbours(&key);
+        let news = self.context.world.sight().put_cluster(seen);
+        if news {
+            changed(&self.context, &key);
         }
     }
 
     fn gone(&mut self, object: DynamicObject) {
         let key = Key::new(&object.namespace().unwrap_or_default(), &object.name_any());
         self.context.world.sight().drop_cluster(&key);
-        self.context.work.add_at_once(&key);
-        self.wake_neighbours(&key);
+        changed(&self.context, &key);
     }
 
     fn begin(&mut self) {
@@ -71,8 +70,7 @@ impl Follower<DynamicObject> for Clusters {
         let gone: Vec<Key> = ours.filter(|key| !self.listed.contains(key)).collect();
         for key in gone {
             self.context.world.sight().drop_cluster(&key);
-            self.context.work.add_at_once(&key);
-            self.wake_neighbours(&key);
+            changed(&self.context, &key);
         }
         self.listed = HashSet::new();
     }

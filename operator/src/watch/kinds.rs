@@ -10,7 +10,7 @@ use kube::runtime::watcher;
 use kube::{Api, Client, Resource, ResourceExt as _};
 use tokio::time::Instant;
 
-use super::{First, Follower, Scope, TOGETHER, follow};
+use super::{First, Follower, Scope, TOGETHER, follow, is_refused};
 use crate::build::{COMPONENT, INSTANCE, Kind, MANAGED_BY, MANAGER};
 use crate::context::Context;
 use crate::world::{Key, Live, NodeView, PodView, Refusal, SlimNode, SlimPod};
@@ -108,14 +108,7 @@ impl Follower<SlimNode> for Nodes {
     }
 
     fn broke(&mut self, error: &watcher::Error) -> bool {
-        let refused = |error: &kube::Error| matches!(error, kube::Error::Api(s) if s.code == 403);
-        let forbidden = match error {
-            watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error) => {
-                refused(error)
-            }
-            _ => false,
-        };
-        if !forbidden {
+        if !is_refused(error) {
             // Between two refusals nobody was there to refuse: a server that starts refuses, goes and
             // comes back has not refused all that time.
             self.refused = None;
@@ -275,11 +268,16 @@ impl Follower<CoreEvent> for Refusals {
 
 // ConfigMaps that specs name --------------------------------------------------------------------
 
-struct ConfigMaps(Arc<Context>);
+struct ConfigMaps {
+    context: Arc<Context>,
+    scope: Scope,
+    /// Of a list that is under way.
+    listed: HashSet<Key>,
+}
 
 pub(super) async fn config_maps(context: Arc<Context>, scope: Scope, mut first: First) {
     let api: Api<PartialObjectMeta<ConfigMap>> = in_scope(context.client.clone(), &scope);
-    let mut follower = ConfigMaps(Arc::clone(&context));
+    let mut follower = ConfigMaps { context: Arc::clone(&context), scope, listed: HashSet::new() };
     follow(&context, api, watcher::Config::default(), &mut follower, &mut first).await;
 }
 
@@ -290,19 +288,29 @@ impl Follower<PartialObjectMeta<ConfigMap>> for ConfigMaps {
 
     fn put(&mut self, map: PartialObjectMeta<ConfigMap>) {
         let key = Key::new(&map.namespace().unwrap_or_default(), &map.name_any());
-        let named_by = self.0.world.sight().put_config_map(&key, map.resource_version());
-        wake(&self.0, named_by);
+        let named_by = self.context.world.sight().put_config_map(&key, map.resource_version());
+        if !named_by.is_empty() {
+            self.listed.insert(key);
+        }
+        wake(&self.context, named_by);
     }
 
     fn gone(&mut self, map: PartialObjectMeta<ConfigMap>) {
         let key = Key::new(&map.namespace().unwrap_or_default(), &map.name_any());
-        let named_by = self.0.world.sight().put_config_map(&key, None);
-        wake(&self.0, named_by);
+        let named_by = self.context.world.sight().put_config_map(&key, None);
+        wake(&self.context, named_by);
     }
 
-    fn begin(&mut self) {}
+    fn begin(&mut self) {
+        self.listed.clear();
+    }
 
-    fn complete(&mut self) {}
+    fn complete(&mut self) {
+        let listed = std::mem::take(&mut self.listed);
+        let named_by =
+            self.context.world.sight().retain_config_maps(self.scope.as_deref(), &listed);
+        wake(&self.context, named_by);
+    }
 }
 
 #[cfg(test)]

@@ -25,7 +25,8 @@ pub(super) async fn monitors(context: Arc<Context>, scopes: Vec<Scope>, mut firs
             if there && watches.is_empty() {
                 for scope in &scopes {
                     let (context, scope) = (Arc::clone(&context), scope.clone());
-                    let watch = kinds::owned(context, Kind::ServiceMonitor, scope, First(None));
+                    let watch =
+                        kinds::owned(context, Kind::ServiceMonitor, scope, First::default());
                     watches.spawn(watch);
                 }
             } else if !there {

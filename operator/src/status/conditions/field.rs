@@ -22,6 +22,22 @@ pub(super) fn that_names(spec: Option<&JudgeClusterSpec>, said: &str) -> Option<
     queue.chain(env).find(|(_, name)| names(said, name)).map(|(field, _)| field)
 }
 
+/// Where the settings come from that nobody but a worker looks at. Of an address in a secret the
+/// operator knows only the secret's name.
+pub(super) fn of_settings(spec: Option<&JudgeClusterSpec>) -> String {
+    let mut fields = vec!["spec.env".to_owned(), "spec.languages".to_owned()];
+    if let Some(queue) = spec.map(|spec| &spec.queue) {
+        let address = queue.url_secret_ref.iter();
+        fields.extend(address.map(|secret| {
+            format!("the address in the secret {:?} of spec.queue.urlSecretRef", secret.name)
+        }));
+        let ca = of_volumes(queue);
+        fields.extend(ca.map(|(field, name)| format!("the certificates in {name:?} of {field}")));
+    }
+    let last = fields.pop().unwrap_or_default();
+    format!("see {} and {last}", fields.join(", "))
+}
+
 /// The field of the spec whose object is mounted, and that object's name.
 pub(super) fn of_volumes(queue: &Queue) -> Option<(&'static str, &str)> {
     let CaSource { config_map_ref, secret_ref } = queue.ca.as_ref()?;

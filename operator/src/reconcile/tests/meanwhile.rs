@@ -1,0 +1,106 @@
+//! What somebody else does between what a look sees and what it writes; and the end of a cluster.
+
+use super::*;
+
+const DELETED: &str = "2026-01-01T00:00:00Z";
+
+fn image(scene: &Scene) -> Value {
+    let server = scene.server.lock().unwrap();
+    server.objects[DAEMON_SET]["spec"]["template"]["spec"]["containers"][0]["image"].clone()
+}
+
+/// A user deletes it, and the watch tells.
+fn delete(scene: &Scene) {
+    let mut server = scene.server.lock().unwrap();
+    let (_, object) =
+        server.patch(CLUSTER, &json!({ "metadata": { "deletionTimestamp": DELETED } }));
+    drop(server);
+    let seen = Seen::of(&serde_json::from_value(object).unwrap());
+    scene.context.world.sight().put_cluster(seen);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spec_that_changes_while_a_status_is_written_is_looked_at_at_once() {
+    let scene = Scene::new(json!({}));
+    let change = json!({ "metadata": { "generation": 2 }, "spec": { "image": "evalx:2" } });
+    scene.server.lock().unwrap().meanwhile = Some(change);
+    scene.work(5).await;
+    assert_eq!(image(&scene), "evalx:2");
+    assert_eq!(scene.status()["observedGeneration"], 2);
+    // A status that is answered with nothing but itself is no reason to look again.
+    assert!(scene.server.lock().unwrap().writes_to("/status") <= 3);
+    scene.writes();
+    scene.work(30).await;
+    assert_eq!(scene.writes(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_while_a_status_is_written_is_looked_at_at_once() {
+    let scene = Scene::new(json!({ "deletion": { "policy": "Drain" } }));
+    scene.node("a", "4");
+    scene.work(5).await;
+    let change = json!({ "metadata": { "deletionTimestamp": DELETED } });
+    scene.server.lock().unwrap().meanwhile = Some(change);
+    let ready = json!({ "status": { "observedGeneration": 1, "desiredNumberScheduled": 1,
+        "updatedNumberScheduled": 1, "numberReady": 1 } });
+    scene.tamper(DAEMON_SET, Kind::DaemonSet, &ready);
+    scene.work(5).await;
+    assert!(!scene.server.lock().unwrap().objects.contains_key(DAEMON_SET));
+    assert_eq!(scene.status()["state"], "Deleting");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_after_the_end_brings_nothing_back() {
+    let scene = Scene::new(json!({}));
+    scene.node("a", "4");
+    let mut sight = scene.context.world.sight();
+    let pod = sight.pods(&scene.key).next().unwrap().1.clone();
+    sight.drop_pod(&scene.key, "a");
+    sight.answer_pod(&scene.key, "a", pod);
+    assert_eq!(sight.pods(&scene.key).count(), 0);
+    let seen = Seen::clone(&sight.cluster(&scene.key).unwrap());
+    sight.drop_cluster(&scene.key);
+    assert!(!sight.answer_cluster(seen) && sight.cluster(&scene.key).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_it_is_drained_it_is_said() {
+    let scene = Scene::new(json!({ "deletion": { "policy": "Drain" } }));
+    scene.node("a", "4");
+    let ready = json!({ "status": { "observedGeneration": 1, "desiredNumberScheduled": 1,
+        "updatedNumberScheduled": 1, "numberReady": 1 } });
+    scene.look().await.unwrap();
+    scene.tamper(DAEMON_SET, Kind::DaemonSet, &ready);
+    scene.look().await.unwrap();
+    assert_eq!(scene.status()["state"], "Running");
+    delete(&scene);
+    let again = scene.look().await.unwrap().unwrap();
+    assert!(again <= Duration::from_secs(5), "{again:?}");
+    let status = scene.status();
+    assert_eq!((&status["state"], &status["slots"]["desired"]), (&json!("Deleting"), &json!(0)));
+    for name in ["Available", "Progressing"] {
+        assert_eq!(scene.condition(name), ("False".to_owned(), "Deleting".to_owned()), "{name}");
+    }
+    assert_eq!(scene.degraded().0, "AsExpected");
+    scene.writes();
+    for _ in 0..20 {
+        scene.look().await.unwrap();
+    }
+    assert_eq!(scene.writes(), [""; 0], "it is said once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_finalizer_of_somebody_else_keeps_is_said_to_be_deleted() {
+    let scene = Scene::new(json!({}));
+    scene.look().await.unwrap();
+    let foreign = json!({ "metadata": { "finalizers": ["foregroundDeletion"] } });
+    scene.server.lock().unwrap().patch(CLUSTER, &foreign);
+    delete(&scene);
+    scene.look().await.unwrap();
+    assert_eq!(scene.status()["state"], "Deleting");
+    scene.writes();
+    scene.server.lock().unwrap().patch(CLUSTER, &json!({ "metadata": { "finalizers": [] } }));
+    delete(&scene);
+    scene.look().await.unwrap();
+    assert_eq!(scene.writes(), [""; 0], "it is gone as soon as nobody keeps it");
+}
