@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    const ROWS: [Row; 22] = [
+    const ROWS: [Row; 24] = [
         Row { case: "over its limit on a machine of its own", cpu: 1000, wall: 1005, forced: 9, steal: Some((0, 1000)), stall: boxed(4), expected: None },
         Row { case: "the same on v1", cpu: 1000, wall: 1005, forced: 9, steal: Some((0, 1000)), stall: machine(900), expected: None },
         Row { case: "the same without PSI", cpu: 1000, wall: 1005, forced: 9, steal: None, stall: None, expected: None },
@@ -156,6 +156,8 @@ mod tests {
         Row { case: "v1: others waited, it did not", cpu: 1000, wall: 1010, forced: 9, steal: None, stall: machine(1000), expected: None },
         Row { case: "without PSI: kept waiting", cpu: 1000, wall: 2000, forced: 50, steal: None, stall: None, expected: Some(Doubt::Starved(0.5)) },
         Row { case: "without PSI: asleep", cpu: 1000, wall: 2000, forced: 49, steal: None, stall: None, expected: None },
+        Row { case: "without PSI: kept waiting until the clock ran out", cpu: 300, wall: 3000, forced: 135, steal: None, stall: None, expected: Some(Doubt::Starved(0.9)) },
+        Row { case: "without PSI: asleep until the clock ran out", cpu: 1, wall: 3000, forced: 2, steal: None, stall: None, expected: None },
         Row { case: "a machine that counts nothing", cpu: 1000, wall: 1000, forced: 0, steal: None, stall: None, expected: None },
     ];
 

@@ -22,10 +22,11 @@ use Verdict::{
 
 type Case = fn(&Judge);
 
-const CASES: [(&str, Case); 12] = [
+const CASES: [(&str, Case); 13] = [
     ("twenty_tests_of_a_cpp_program_and_then_from_the_cache", twenty_tests),
     ("a_compile_error_has_the_compilers_words", compile_error),
     ("every_way_to_fail_has_its_verdict", every_way_to_fail),
+    ("a_program_that_the_kernel_does_not_execute_is_a_runtime_error", unfit_program),
     ("a_flood_of_compiler_output_and_a_hungry_compilation_are_compile_errors", hostile_compile),
     ("python_runs_from_its_sources", python),
     ("the_first_failure_stops_the_rest", first_failure),
@@ -146,6 +147,14 @@ fn compile_error(judge: &Judge) {
     let output = report.compile.unwrap().output.read().unwrap();
     let output = String::from_utf8_lossy(&output);
     assert!(output.contains("‘nothing’ was not declared"), "{output}");
+}
+
+fn unfit_program(judge: &Judge) {
+    let text = "extern \"C\" __attribute__((section(\".interp\"), used))\n\
+                const char interpreter[] = \"/nope\";\nint main() {}";
+    let report = run(judge, &cpp(text, vec![test("", ""), test("1", "")]));
+    assert_eq!(verdicts(&report), [RE, RE], "{report:#?}");
+    assert_eq!(report.tests[0].exit_code, Some(127));
 }
 
 fn every_way_to_fail(judge: &Judge) {

@@ -1,6 +1,7 @@
 //! Reading files out of a work directory once its box is dead. Whoever lived there chose the names
 //! and kinds of everything in it: no link is followed, nothing but regular files is read, and
-//! every size has a cap.
+//! every size has a cap. What a guest can bring about is a result; that we have no descriptor or no
+//! memory left is an error, or a file would be missing without anybody's knowing why.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -16,15 +17,22 @@ use rustix::io::Errno;
 
 use crate::{Bytes, Collect, Collected, Refused};
 
-/// An artefact cannot be copied out.
+/// A step of ours failed.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot keep {path:?} of the artefact")]
+#[error("cannot {step} {path:?}")]
 pub struct Error {
+    /// Which.
+    pub step: &'static str,
     /// Below the work directory, or the folder it goes to.
     pub path: PathBuf,
     /// Why.
     #[source]
     pub source: io::Error,
+}
+
+/// For `map_err`: names the step, and what it was about.
+fn at<E: Into<io::Error>>(step: &'static str, path: &Path) -> impl FnOnce(E) -> Error {
+    move |e| Error { step, path: path.to_owned(), source: e.into() }
 }
 
 /// Folders in folders that an artefact may have; what lies deeper is left.
@@ -34,31 +42,44 @@ const DEPTH_MAX: usize = 32;
 const ENTRIES_MAX: usize = 16_384;
 
 /// Reads what was asked for of the folder `w` of `root`.
-pub(crate) fn files(root: BorrowedFd<'_>, wanted: &[Collect]) -> Vec<Collected> {
-    let read = |c: &Collect| Collected { path: c.path.clone(), contents: file(root, c) };
+pub(crate) fn files(root: BorrowedFd<'_>, wanted: &[Collect]) -> Result<Vec<Collected>, Error> {
+    let read = |c: &Collect| Ok(Collected { path: c.path.clone(), contents: file(root, c)? });
     wanted.iter().map(read).collect()
 }
 
-fn file(root: BorrowedFd<'_>, Collect { path, max }: &Collect) -> Result<Vec<u8>, Refused> {
-    // NONBLOCK: opening a pipe must not wait for its writer.
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = match openat2(root, Path::new("w").join(path), flags, Mode::empty(), beneath()) {
+fn file(
+    root: BorrowedFd<'_>,
+    Collect { path, max }: &Collect,
+) -> Result<Result<Vec<u8>, Refused>, Error> {
+    let fd = match openat2(root, Path::new("w").join(path), READ, Mode::empty(), beneath()) {
         Ok(fd) => fd,
-        Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => return Err(Refused::Missing),
-        // ELOOP for a link, ENXIO for a socket, EXDEV for a way out.
-        Err(_) => return Err(Refused::NotRegular),
+        Err(errno) => return refusal(errno).map(Err).ok_or(errno).map_err(at("open", path)),
     };
-    let stat = fstat(&fd).map_err(|_| Refused::NotRegular)?;
+    let stat = fstat(&fd).map_err(at("look at", path))?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err(Refused::NotRegular);
+        return Ok(Err(Refused::NotRegular));
     }
     if stat.st_size.cast_unsigned() > max.0 {
-        return Err(Refused::TooLarge { max: *max });
+        return Ok(Err(Refused::TooLarge { max: *max }));
     }
     let mut bytes = Vec::new();
-    let read = File::from(fd).take(max.0).read_to_end(&mut bytes);
-    read.map(|_| bytes).map_err(|_| Refused::NotRegular)
+    File::from(fd).take(max.0).read_to_end(&mut bytes).map_err(at("read", path))?;
+    Ok(Ok(bytes))
 }
+
+/// Why that which a guest left does not open. Not because of the guest: our failure.
+fn refusal(errno: Errno) -> Option<Refused> {
+    match errno {
+        Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG => Some(Refused::Missing),
+        // A link, a socket, a way out; a device, or a mode where we are not root of the whole machine.
+        Errno::LOOP | Errno::NXIO | Errno::XDEV | Errno::ACCESS => Some(Refused::NotRegular),
+        _ => None,
+    }
+}
+
+/// NONBLOCK: opening a pipe must not wait for its writer.
+const READ: OFlags =
+    OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
 
 fn beneath() -> ResolveFlags {
     ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS
@@ -68,16 +89,11 @@ fn beneath() -> ResolveFlags {
 /// most (to fit, a sparse file is as large as it says); returns the bytes copied. What is over a bound is
 /// left. Whoever runs the artefact may enter its folders and read its files.
 pub(crate) fn tree(root: BorrowedFd<'_>, into: &Path, budget: Bytes) -> Result<u64, Error> {
-    let open_folder = || -> Result<(OwnedFd, OwnedFd), Errno> {
-        let from = openat(root, "w", FOLDER, Mode::empty())?;
-        let to = rustix::fs::open(into, FOLDER, Mode::empty())?;
-        fchmod(&to, Mode::from(0o755))?;
-        Ok((from, to))
-    };
-    let failed = |path: &Path, source| Error { path: path.to_owned(), source };
-    let (from, to) = open_folder().map_err(|e| failed(into, e.into()))?;
+    let from = openat(root, "w", FOLDER, Mode::empty()).map_err(at("open", Path::new("w")))?;
+    let to = rustix::fs::open(into, FOLDER, Mode::empty()).map_err(at("open", into))?;
+    fchmod(&to, Mode::from(0o755)).map_err(at("set the mode of", into))?;
     let mut copy = Copy { left: budget.0, entries: 0 };
-    copy.folder(&from, &to, Path::new(""), 0).map_err(|(path, e)| failed(&path, e))?;
+    copy.folder(&from, &to, Path::new(""), 0)?;
     Ok(budget.0 - copy.left)
 }
 
@@ -89,9 +105,6 @@ struct Copy {
     entries: usize,
 }
 
-/// Where our copy failed.
-type At = (PathBuf, io::Error);
-
 impl Copy {
     fn folder(
         &mut self,
@@ -99,10 +112,9 @@ impl Copy {
         to: &OwnedFd,
         path: &Path,
         depth: usize,
-    ) -> Result<(), At> {
-        let here = |e: Errno| (path.to_owned(), io::Error::from(e));
-        for entry in Dir::read_from(from).map_err(here)? {
-            let entry = entry.map_err(here)?;
+    ) -> Result<(), Error> {
+        for entry in Dir::read_from(from).map_err(at("list", path))? {
+            let entry = entry.map_err(at("list", path))?;
             let name = entry.file_name();
             if matches!(name.to_bytes(), b"." | b"..") {
                 continue;
@@ -111,10 +123,12 @@ impl Copy {
             if self.entries > ENTRIES_MAX {
                 return Ok(());
             }
-            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-            // A link or a socket does not open; it is left.
-            if let Ok(fd) = openat(from, name, flags, Mode::empty()) {
-                self.entry(fd, to, name, path, depth)?;
+            let path = path.join(String::from_utf8_lossy(name.to_bytes()).as_ref());
+            match openat(from, name, READ, Mode::empty()) {
+                Ok(fd) => self.entry(fd, to, name, &path, depth)?,
+                // A link or a socket does not open; it is left.
+                Err(errno) if refusal(errno).is_some() => {}
+                Err(errno) => return Err(at("open", &path)(errno)),
             }
         }
         Ok(())
@@ -127,13 +141,12 @@ impl Copy {
         name: &CStr,
         path: &Path,
         depth: usize,
-    ) -> Result<(), At> {
-        let path = path.join(String::from_utf8_lossy(name.to_bytes()).as_ref());
-        let stat = fstat(&fd).map_err(|e| (path.clone(), e.into()))?;
+    ) -> Result<(), Error> {
+        let stat = fstat(&fd).map_err(at("look at", path))?;
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile if stat.st_size.cast_unsigned() <= self.left => {
                 let mode = if stat.st_mode & 0o100 == 0 { 0o644 } else { 0o755 };
-                self.left -= regular(fd, to, name, mode).map_err(|e| (path, e))?;
+                self.left -= regular(fd, to, name, mode).map_err(at("copy", path))?;
                 Ok(())
             }
             FileType::Directory if depth < DEPTH_MAX => {
@@ -144,8 +157,8 @@ impl Copy {
                     fchmod(&below, Mode::from(0o755))?;
                     Ok::<_, Errno>(below)
                 };
-                let below = make().map_err(|e| (path.clone(), e.into()))?;
-                self.folder(&fd, &below, &path, depth + 1)
+                let below = make().map_err(at("make a copy of", path))?;
+                self.folder(&fd, &below, path, depth + 1)
             }
             _ => Ok(()),
         }
@@ -181,12 +194,14 @@ mod tests {
     use std::collections::BTreeMap;
     use std::ffi::{CString, OsStr};
     use std::fs;
-    use std::os::fd::AsFd as _;
+    use std::os::fd::{AsFd as _, AsRawFd as _};
     use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::FileTypeExt;
+    use std::process::Command;
 
     use proptest::prelude::*;
     use rustix::fs::{CWD, mknodat, symlinkat};
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
     use super::*;
     use crate::Job;
@@ -330,7 +345,7 @@ mod tests {
             asked.extend(made.keys().map(below));
             asked.extend(others.iter().map(|name| PathBuf::from(OsStr::from_bytes(name))));
             let asked: Vec<Collect> = asked.iter().filter_map(|path| wanted(path)).collect();
-            for Collected { path, contents } in files(root.as_fd(), &asked) {
+            for Collected { path, contents } in files(root.as_fd(), &asked).unwrap() {
                 match contents {
                     Ok(bytes) => prop_assert_eq!(Some(&Some(bytes)), made.get(&path), "{:?}", path),
                     Err(refused) => {
@@ -347,11 +362,79 @@ mod tests {
         #[test]
         fn a_name_in_an_error_is_text_on_one_line(name in names()) {
             let path = PathBuf::from(OsStr::from_bytes(&name));
-            let error = Error { path, source: Errno::NOSPC.into() };
+            let error = Error { step: "copy", path, source: Errno::NOSPC.into() };
             let said = error.to_string();
             prop_assert!(!said.contains(char::is_control), "{said:?}");
             let json = serde_json::to_string(&said).unwrap();
             prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), said);
         }
+    }
+
+    #[test]
+    fn only_what_a_guest_can_bring_about_is_a_result() {
+        use Errno as E;
+        for errno in [E::NOENT, E::NOTDIR, E::NAMETOOLONG] {
+            assert_eq!(refusal(errno), Some(Refused::Missing));
+        }
+        for errno in [E::LOOP, E::NXIO, E::XDEV, E::ACCESS] {
+            assert_eq!(refusal(errno), Some(Refused::NotRegular));
+        }
+        for errno in [E::MFILE, E::NFILE, E::NOMEM, E::IO, E::PERM, E::AGAIN, E::INVAL, E::BADF] {
+            assert_eq!(refusal(errno), None, "{errno}");
+        }
+    }
+
+    /// In a process of its own, whose limit it lowers.
+    #[test]
+    fn no_file_is_left_out_for_want_of_descriptors() {
+        const ITSELF: &str = "EVALX_TEST_FEW_DESCRIPTORS";
+        if std::env::var_os(ITSELF).is_some() {
+            return with_few_descriptors();
+        }
+        #[expect(clippy::disallowed_methods, reason = "this binary itself")]
+        let mut again = Command::new(std::env::current_exe().unwrap());
+        let name = "collect::tests::no_file_is_left_out_for_want_of_descriptors";
+        let output = again.args(["--exact", name]).env(ITSELF, "1").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    }
+
+    /// One more at each turn, until there are enough.
+    fn with_few_descriptors() {
+        let outer = tempfile::tempdir().unwrap();
+        let w = outer.path().join("w");
+        fs::create_dir(&w).unwrap();
+        fs::write(w.join("a"), b"kept").unwrap();
+        let root = rustix::fs::open(outer.path(), FOLDER, Mode::empty()).unwrap();
+        let asked = [Collect { path: "a".into(), max: Bytes(64) }];
+        let usual = getrlimit(Resource::Nofile);
+        let next = rustix::io::dup(&root).unwrap().as_raw_fd();
+        let (mut read, mut copied) = (0, 0);
+        for few in 0..8 {
+            let into = outer.path().join(format!("into{few}"));
+            fs::create_dir(&into).unwrap();
+            let current = Some(u64::try_from(next).unwrap() + few);
+            setrlimit(Resource::Nofile, Rlimit { current, ..usual }).unwrap();
+            let found = (files(root.as_fd(), &asked), tree(root.as_fd(), &into, Bytes(64)));
+            setrlimit(Resource::Nofile, usual).unwrap();
+            let want = |error: Error| {
+                assert_eq!(error.source.raw_os_error(), Some(libc::EMFILE), "{error}");
+            };
+            match found.0 {
+                Ok(found) => {
+                    assert_eq!(found[0].contents.as_deref(), Ok(&b"kept"[..]));
+                    read += 1;
+                }
+                Err(error) => want(error),
+            }
+            match found.1 {
+                Ok(bytes) => {
+                    assert_eq!((bytes, fs::read(into.join("a")).unwrap()), (4, b"kept".to_vec()));
+                    copied += 1;
+                }
+                Err(error) => want(error),
+            }
+        }
+        assert!((1..8).contains(&read) && (1..8).contains(&copied), "{read} {copied}");
     }
 }

@@ -249,7 +249,7 @@ impl IsolateSandbox {
         let doubtful = not_started(&ran, &job.argv);
         let mut outcome =
             self.outcome(ran, &job.limits).map_err(|source| Error::Verdict { id, source })?;
-        outcome.files = collect::files(work.mount(), &job.collect);
+        outcome.files = collect::files(work.mount(), &job.collect).map_err(Error::Collect)?;
         let made = make(&work, outcome.termination).map_err(Error::Collect)?;
         let doubtful = doubtful && outcome.termination == Termination::Exited(NOT_STARTED);
         Ok(Finished { outcome, made, doubtful })

@@ -15,6 +15,7 @@ mod process;
 mod run;
 mod slot;
 mod socket;
+mod switches;
 mod termination;
 mod uids;
 mod views;
@@ -35,7 +36,7 @@ use crate::{Artefact, Cancel, Compiled, Job, Mount, Outcome, Termination};
 pub use check::{Probe, probes};
 pub use cpus::{Pinning, TooFewCpus};
 pub use error::{SlotError, StepError};
-use pool::Pool;
+use pool::{Idle, Pool};
 use slot::Agents;
 pub use uids::Error as UidsError;
 pub use views::{Error as ViewsError, check as check_views};
@@ -97,9 +98,6 @@ pub enum Error {
     /// No thread to be had.
     #[error("cannot start the thread that arms boxes")]
     Valet(#[source] std::io::Error),
-    /// The caller cancelled while all boxes were taken.
-    #[error("cancelled while waiting for a box")]
-    Cancelled,
 }
 
 /// The native engine. Dropping it ends every agent and removes every group.
@@ -178,24 +176,36 @@ impl NativeSandbox {
         self.pool.warm_up(count)
     }
 
-    /// One run: the whole life of a box. `after` looks at the work directory once the box is dead.
-    fn once<T>(
+    /// One run: the whole life of a box. `after` looks at the work directory once the box is dead,
+    /// unless the run was withdrawn before there was one.
+    fn once<T: Default>(
         &self,
         job: Job,
         cancel: &Cancel,
         after: impl FnOnce(&Outcome, &work::WorkFs) -> Result<T, SlotError>,
     ) -> Result<(Outcome, T), Error> {
-        let slot = self.pool.take(Some(cancel))?;
+        let Some(slot) = self.pool.take(cancel)? else {
+            return Ok((run::withdrawn(job), T::default()));
+        };
         let number = slot.number();
-        let ran = slot.armed().and_then(|slot| run::run(slot, job, cancel, after));
-        let left = ran.and_then(|(outcome, extra, slot)| {
-            self.pool.leave(slot)?;
-            Ok((outcome, extra))
-        });
-        left.map_err(|source| {
-            self.pool.end(number, None);
-            Error::Slot { slot: number, source }
-        })
+        let ran = match slot.armed(cancel) {
+            Ok(Idle::Armed(slot)) if !cancel.is_cancelled() => run::run(slot, job, cancel, after),
+            Ok(idle) => {
+                self.pool.end(number, Some(idle));
+                return Ok((run::withdrawn(job), T::default()));
+            }
+            Err(source) => Err(source),
+        };
+        match ran {
+            Ok((outcome, extra, slot)) => {
+                self.pool.leave(slot);
+                Ok((outcome, extra))
+            }
+            Err(source) => {
+                self.pool.end(number, None);
+                Err(Error::Slot { slot: number, source })
+            }
+        }
     }
 }
 

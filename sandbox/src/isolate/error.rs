@@ -53,8 +53,8 @@ pub enum Error {
     /// The work folder.
     #[error("the work folder failed")]
     Work(#[source] workdir::Error),
-    /// What a compiler left.
-    #[error("the artefact cannot be taken out of the box")]
+    /// What a program or a compiler left.
+    #[error("what is left in the box cannot be taken out of it")]
     Collect(#[source] collect::Error),
     /// `--init` or `--cleanup` could not be run.
     #[error("box {id} failed")]

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags, fcntl_add_seals, memfd_create, open};
 
@@ -67,7 +68,8 @@ impl Streams {
     /// Takes the streams out of `job`, of which only a closed standard input stays.
     pub(super) fn of(job: &mut Job) -> Result<Self, Error> {
         let input = match std::mem::replace(&mut job.stdin, Stdin::Empty) {
-            Stdin::Empty => Input::Null,
+            // Not the machine's `/dev/null`, which every run would have: its time stamps tell.
+            Stdin::Empty => Input::Copy(sealed(&Contents::Memory(Arc::default()))?),
             Stdin::Closed => {
                 job.stdin = Stdin::Closed;
                 Input::Null

@@ -40,7 +40,7 @@ pub enum SlotError {
         #[source]
         source: io::Error,
     },
-    /// The program could not be executed.
+    /// The program is not there, or was not executed for a reason that is not in it.
     #[error("cannot execute {program:?} in the box")]
     Exec {
         /// The program.
@@ -64,6 +64,9 @@ pub enum SlotError {
         #[source]
         source: io::Error,
     },
+    /// A file could not be read out of the box, through no fault of the guest's.
+    #[error("a file cannot be taken out of the box")]
+    Collect(#[source] collect::Error),
     /// The artefact could not be taken out of the box.
     #[error("the artefact cannot be taken out of the box")]
     Artefact(#[source] collect::Error),

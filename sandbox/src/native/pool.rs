@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::Error;
 use super::error::SlotError;
-use super::slot::{Agents, Armed, Arming, Slot, Spent};
+use super::slot::{Agents, Armed, Arming, Slot, Spent, Waited};
 use crate::Cancel;
 
 /// How long a slot is left to whoever had it: one test follows the other at once.
@@ -21,6 +21,10 @@ const GRACE: Duration = Duration::from_micros(200);
 /// How long CPUs count as taken behind the moment at which they all were: between two runs of somebody's
 /// they are free for some microseconds.
 const LULL: Duration = Duration::from_millis(5);
+
+/// How long a step of an agent may take before the slot is given up. Steps take milliseconds;
+/// seconds pass only on a machine that is out of memory or stopped.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long the valet waits for an agent. One that takes longer is left to who needs it.
 const ARMING: Duration = Duration::from_millis(200);
@@ -43,12 +47,17 @@ pub(super) enum Idle {
 }
 
 impl Idle {
-    /// Waits until there is a box.
-    pub(super) fn armed(self) -> Result<Slot<Armed>, SlotError> {
-        match self {
-            Self::Spent(slot) => slot.rearm()?.armed(),
-            Self::Arming(slot) => slot.armed(),
-            Self::Armed(slot) => Ok(slot),
+    /// Waits until there is a box, or `cancel` is set.
+    pub(super) fn armed(self, cancel: &Cancel) -> Result<Self, SlotError> {
+        let slot = match self {
+            Self::Spent(slot) => slot.rearm()?,
+            Self::Arming(slot) => slot,
+            Self::Armed(_) => return Ok(self),
+        };
+        match slot.wait(PATIENCE, Some(cancel))? {
+            Waited::Armed(slot) => Ok(Self::Armed(slot)),
+            Waited::InVain(slot) if cancel.is_cancelled() => Ok(Self::Arming(slot)),
+            Waited::InVain(_) => Err(SlotError::Late { step: "arm a box", within: PATIENCE }),
         }
     }
 
@@ -75,12 +84,13 @@ impl Idle {
             Self::Arming(slot) => slot,
             Self::Armed(_) => return Ok(self),
         };
-        if !slot.is_heard(ARMING) {
-            return Ok(Self::Arming(slot));
-        }
-        let mut slot = slot.armed()?;
-        slot.prepare();
-        Ok(Self::Armed(slot))
+        Ok(match slot.wait(ARMING, None)? {
+            Waited::Armed(mut slot) => {
+                slot.prepare();
+                Self::Armed(slot)
+            }
+            Waited::InVain(slot) => Self::Arming(slot),
+        })
     }
 }
 
@@ -181,15 +191,16 @@ impl Pool {
         Ok(())
     }
 
-    /// An idle slot, or a new one, or waits for one. A run begins with it.
-    pub(super) fn take(&self, cancel: Option<&Cancel>) -> Result<Idle, Error> {
+    /// An idle slot, or a new one, or waits for one; none when `cancel` is set before there is one. A
+    /// run begins with it.
+    pub(super) fn take(&self, cancel: &Cancel) -> Result<Option<Idle>, Error> {
         self.agents.reap();
         let mut state = self.lock();
         let mut looks = 0;
         loop {
             if let Some(Waiting(slot, _)) = state.idle.pop() {
                 self.begin(&mut state);
-                return Ok(slot);
+                return Ok(Some(slot));
             }
             self.release(&mut state);
             // What the valet has is there sooner than a new one.
@@ -197,14 +208,15 @@ impl Pool {
                 if let Some(number) = state.unused.pop() {
                     self.begin(&mut state);
                     drop(state);
-                    return self.start(number).inspect_err(|_| self.lock().going -= 1);
+                    let slot = self.start(number).inspect_err(|_| self.lock().going -= 1);
+                    return slot.map(Some);
                 }
                 if state.wedged.len() == self.boxes as usize {
                     return Err(Error::Wedged { boxes: self.boxes });
                 }
             }
-            if cancel.is_some_and(Cancel::is_cancelled) {
-                return Err(Error::Cancelled);
+            if cancel.is_cancelled() {
+                return Ok(None);
             }
             let wait = self.freed.wait_timeout(state, LOOK);
             state = wait.unwrap_or_else(PoisonError::into_inner).0;
@@ -242,16 +254,17 @@ impl Pool {
         });
     }
 
-    /// A run is over, which leaves its slot.
-    pub(super) fn leave(&self, slot: Slot<Spent>) -> Result<(), SlotError> {
+    /// A run is over, which leaves its slot. One that cannot be armed again is dropped: that is not
+    /// the run's failing.
+    pub(super) fn leave(&self, slot: Slot<Spent>) {
         let number = slot.number();
         let mut state = self.lock();
         self.look_around(&mut state);
         let crowded = state.crowded > Instant::now();
         drop(state);
-        let slot = if crowded { Idle::Arming(slot.rearm()?) } else { Idle::Spent(slot) };
-        self.end(number, Some(slot));
-        Ok(())
+        let slot =
+            if crowded { slot.rearm().ok().map(Idle::Arming) } else { Some(Idle::Spent(slot)) };
+        self.end(number, slot);
     }
 
     /// A run is over, with a slot for the next one, or the number of one that was dropped.

@@ -1,9 +1,9 @@
 //! One run in an armed box, step by step.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 
@@ -16,7 +16,10 @@ use super::wire::{Command, Done, Ending, Failure, Step};
 use super::work;
 use crate::collect;
 use crate::pressure;
-use crate::{Cancel, Job, Limits, Outcome, Pressure, Stdin, Stdout, Termination, Usage};
+use crate::{
+    Cancel, Captured, Collected, Contents, Job, Limits, Outcome, Pressure, Refused, Stdin, Stdout,
+    Termination, Usage,
+};
 
 /// Runs `job` in the slot's box.
 pub(super) fn run<T>(
@@ -62,13 +65,29 @@ pub(super) fn run<T>(
     // While the guest comes up; its first microseconds are below what these accounts tell.
     let before = pressure::now(Some(slot.group()));
     let mut watched = watch(&slot, outputs, &limits, cancel)?;
+    if watched.done.is_some_and(Done::was_started) {
+        slot.shown(artefact.as_ref());
+    }
     let ends = std::mem::take(&mut watched.ends);
     let pressure = pressure::now(Some(slot.group())).since(&before);
     let mut outcome = judge(&slot, watched, &limits, &argv)?;
     outcome.usage.pressure = pressure;
-    outcome.files = collect::files(slot.phase.work.mount(), &collect);
+    let collected = collect::files(slot.phase.work.mount(), &collect);
+    outcome.files = collected.map_err(SlotError::Collect)?;
     let extra = after(&outcome, &slot.phase.work)?;
     Ok((outcome, extra, slot.spent(ends)?))
+}
+
+/// What comes of a job that was withdrawn before there was a box for it.
+pub(super) fn withdrawn(job: Job) -> Outcome {
+    let missing = |path| Collected { path, contents: Err(Refused::Missing) };
+    Outcome {
+        termination: Termination::Cancelled,
+        usage: Usage::default(),
+        stdout: Captured::default(),
+        stderr: Captured::default(),
+        files: job.collect.into_iter().map(|collect| missing(collect.path)).collect(),
+    }
 }
 
 /// A pipe for output; our end does not block.
@@ -95,7 +114,7 @@ pub(super) struct Spare {
 }
 
 impl Spare {
-    pub(super) fn make() -> Result<Self, StepError> {
+    pub(super) fn make() -> Result<Self, SlotError> {
         let (stdout, stderr) = (Some(Pipe::make()?), Some(Pipe::make()?));
         Ok(Self { nothing: Some(nothing()?), stdout, stderr })
     }
@@ -146,9 +165,10 @@ impl Streams {
     }
 }
 
-fn nothing() -> Result<OwnedFd, StepError> {
-    open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-        .map_err(step("open /dev/null"))
+/// An empty input of the run's own. The machine's `/dev/null` would be every run's: locks and time
+/// stamps, which take no right that a guest lacks, would tell of one to the other.
+fn nothing() -> Result<OwnedFd, SlotError> {
+    work::stdin_copy(&Contents::Memory(Arc::default()))
 }
 
 /// From what was watched to an outcome, without files.
@@ -158,7 +178,7 @@ fn judge(
     limits: &Limits,
     argv: &[String],
 ) -> Result<Outcome, SlotError> {
-    let Watched { done, cause, wall, stdout, stderr, ends: _ } = watched;
+    let Watched { done, cause, switches, wall, stdout, stderr, ends: _ } = watched;
     let group = slot.group();
     let out_of_memory = group.out_of_memory().map_err(SlotError::Cgroup)?;
     let ending = match done {
@@ -175,9 +195,12 @@ fn judge(
         _ => None,
     };
     let cpu = group.cpu().map_err(SlotError::Cgroup)?;
-    let Ending { status: _, wall_ns, switches_voluntary, switches_forced } =
-        ending.unwrap_or_default();
-    let wall = if ending.is_some() { Duration::from_nanos(wall_ns) } else { wall };
+    let (wall, switches_voluntary, switches_forced) = match ending {
+        Some(Ending { status: _, wall_ns, switches_voluntary, switches_forced }) => {
+            (Duration::from_nanos(wall_ns), switches_voluntary, switches_forced)
+        }
+        None => (wall, switches.voluntary, switches.forced),
+    };
     let seen = Seen { ending, cause, out_of_memory, cpu, wall };
     let termination = termination::decide(&seen, limits).ok_or(SlotError::AgentGone)?;
     let memory = group.memory_peak().map_err(SlotError::Cgroup)?.0;
@@ -187,13 +210,59 @@ fn judge(
 }
 
 /// A program that does not start is our failure, unless the kernel has no memory left for it
-/// within the guest's own limit.
+/// within the guest's own limit, or the reason is in the program.
 fn not_started(failure: Failure, argv: &[String]) -> Result<Termination, SlotError> {
-    match failure {
-        Failure { step: Step::Exec, errno: Errno::NOMEM } => Ok(Termination::MemoryLimit),
-        Failure { step: Step::Exec, errno } => {
+    let Failure { step, errno } = failure;
+    match (step, unfit(errno)) {
+        (Step::Find | Step::Exec, _) if errno == Errno::NOMEM => Ok(Termination::MemoryLimit),
+        (Step::Exec, Some(code)) => Ok(Termination::Exited(code)),
+        (Step::Find | Step::Exec, _) => {
             Err(SlotError::Exec { program: argv[0].clone(), source: errno.into() })
         }
-        failure => Err(failure.into()),
+        _ => Err(failure.into()),
+    }
+}
+
+/// The exit code, as shells have it, of a program that is there, and for what is in it the kernel does
+/// not execute it (execve(2)): the interpreter that it names is missing, or one of the two is none.
+/// One that is shorter than a header is an `EIO` (fs/binfmt_elf.c, elf_read).
+fn unfit(errno: Errno) -> Option<i32> {
+    match errno {
+        Errno::NOENT => Some(127),
+        Errno::TOOBIG
+        | Errno::ACCESS
+        | Errno::INVAL
+        | Errno::IO
+        | Errno::ISDIR
+        | Errno::LIBBAD
+        | Errno::LOOP
+        | Errno::NAMETOOLONG
+        | Errno::NOEXEC
+        | Errno::NOTDIR => Some(126),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_does_not_start_is_the_guests_ending_if_the_reason_is_in_it() {
+        let argv = ["/box/main".to_owned()];
+        let ended = |step, errno| not_started(Failure { step, errno }, &argv).ok();
+        let exited = |code| Some(Termination::Exited(code));
+        assert_eq!(ended(Step::Exec, Errno::NOENT), exited(127));
+        for errno in [Errno::ACCESS, Errno::NOEXEC, Errno::INVAL, Errno::LIBBAD, Errno::IO] {
+            assert_eq!(ended(Step::Exec, errno), exited(126), "{errno}");
+        }
+        assert_eq!(ended(Step::Exec, Errno::NOMEM), Some(Termination::MemoryLimit));
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::TXTBSY] {
+            assert_eq!(ended(Step::Exec, errno), None, "{errno}");
+        }
+        for errno in [Errno::NOENT, Errno::NOTDIR, Errno::ACCESS] {
+            assert_eq!(ended(Step::Find, errno), None, "{errno}");
+        }
+        assert_eq!(ended(Step::WorkDir, Errno::NOENT), None);
     }
 }

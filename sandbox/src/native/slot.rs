@@ -31,11 +31,7 @@ use super::watch::Ends;
 use super::wire::{Arm, BoxFolder, MESSAGE_MAX, Reply, Setup};
 use super::work::{Left, Undertaker, WorkFs};
 use crate::cgroup::{Entry, Group, Tree};
-use crate::{Artefact, Mount, sys};
-
-/// How long a step of an agent may take before the slot is given up. Steps take milliseconds;
-/// seconds pass only on a machine that is out of memory or stopped.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::{Artefact, Cancel, Mount, sys};
 
 /// This program, to be executed again, such that what runs as root cannot be changed through
 /// `/proc/PID/exe` (CVE-2019-5736): by a read-only mount of its own, or else a sealed copy. A copy
@@ -89,8 +85,7 @@ impl Agents {
         views: Views,
         cpus: Option<Arc<Cpus>>,
     ) -> Result<Self, SlotError> {
-        let (program, views) = (this_program()?, Arc::new(views));
-        let stuck = Arc::default();
+        let (program, views, stuck) = (this_program()?, Arc::new(views), Arc::default());
         Ok(Self { tree, mounts, policy, uids, program, views, stuck, cpus })
     }
 
@@ -188,8 +183,8 @@ struct Base {
     number: u32,
     uid: u32,
     residents: u32,
-    /// What is mounted at `/box`, from the last run that had an artefact there. It keeps the
-    /// allocation, and so the identity, not the artefact.
+    /// What is mounted at `/box` for certain: what the last run had there, if its guest was started.
+    /// It keeps the allocation, and so the identity, not the artefact.
     shown: Weak<Artefact>,
     views: Arc<Views>,
     seat: Option<Seat>,
@@ -223,6 +218,15 @@ pub(super) struct Arming {
     work: WorkFs,
     /// Whether the agent has said that it is set up.
     ready: bool,
+}
+
+/// What came of waiting for a box.
+#[derive(Debug)]
+pub(super) enum Waited {
+    /// There is one.
+    Armed(Slot<Armed>),
+    /// The agent has not said so yet.
+    InVain(Slot<Arming>),
 }
 
 /// A box waits for its command.
@@ -293,17 +297,16 @@ fn lists(files: &[PathBuf]) -> Result<Vec<OwnedFd>, StepError> {
 }
 
 impl Slot<Arming> {
-    /// Whether the agent, which is ready, says something in time.
-    pub(super) fn is_heard(&self, patience: Duration) -> bool {
-        readable(self.base.agent.control.as_fd(), patience)
-    }
-
-    /// Waits until the box is armed.
-    pub(super) fn armed(self) -> Result<Slot<Armed>, SlotError> {
+    /// Waits for each message of the agent, so long at most and while `cancel` is not set.
+    pub(super) fn wait(
+        self,
+        patience: Duration,
+        cancel: Option<&Cancel>,
+    ) -> Result<Waited, SlotError> {
         let Self { mut base, phase: Arming { work, mut ready } } = self;
         loop {
-            if !readable(base.agent.control.as_fd(), PATIENCE) {
-                return Err(SlotError::Late { step: "arm a box", within: PATIENCE });
+            if !readable_unless(cancel, base.agent.control.as_fd(), patience) {
+                return Ok(Waited::InVain(Slot { base, phase: Arming { work, ready } }));
             }
             let heard = Reply::receive(base.agent.control.as_fd());
             match heard.map_err(step("receive what the agent sends"))? {
@@ -312,7 +315,7 @@ impl Slot<Arming> {
                     base.group.joined();
                     base.undertaker.armed();
                     let phase = Armed { work, request, init, spare: Spare::default() };
-                    return Ok(Slot { base, phase });
+                    return Ok(Waited::Armed(Slot { base, phase }));
                 }
                 Some(Reply::Failed(failure)) => return Err(failure.into()),
                 _ => return Err(SlotError::AgentGone),
@@ -329,18 +332,22 @@ impl Slot<Armed> {
         Ok(self.phase.work.begin(limits.disk, limits.inodes)?)
     }
 
-    /// What the box's `/box` has to become for a run of `artefact`.
+    /// What the box's `/box` has to become for a run of `artefact`. Whether it does is not known
+    /// before the guest was started: a box may be killed on the way there, or between two mounts.
     pub(super) fn show(&mut self, artefact: Option<&Arc<Artefact>>) -> Result<Shown, StepError> {
         let before = std::mem::take(&mut self.base.shown);
         let Some(artefact) = artefact else { return Ok(Shown::Nothing) };
         // By identity and not by path: a folder that was removed may have been made again.
         let same = std::ptr::eq(before.as_ptr(), Arc::as_ptr(artefact));
-        let shown = match same {
+        Ok(match same {
             true => Shown::Same,
             false => Shown::New(self.base.views.artefact(artefact)?),
-        };
-        self.base.shown = Arc::downgrade(artefact);
-        Ok(shown)
+        })
+    }
+
+    /// The guest was started, with `artefact` at `/box`.
+    pub(super) fn shown(&mut self, artefact: Option<&Arc<Artefact>>) {
+        self.base.shown = artefact.map(Arc::downgrade).unwrap_or_default();
     }
 
     /// Makes what the next run needs ahead of it. What cannot be had now that run asks for itself.
@@ -379,7 +386,15 @@ impl Slot<Spent> {
 
 /// Waits until `fd` can be read or has ended.
 pub(super) fn readable(fd: BorrowedFd<'_>, patience: Duration) -> bool {
-    let mut fds = [PollFd::new(&fd, PollFlags::IN)];
+    readable_unless(None, fd, patience)
+}
+
+/// The same, but not when `cancel` is set before.
+fn readable_unless(cancel: Option<&Cancel>, fd: BorrowedFd<'_>, patience: Duration) -> bool {
+    let never = || PollFd::new(&fd, PollFlags::empty());
+    let cancel = cancel.map_or_else(never, |cancel| PollFd::new(cancel, PollFlags::IN));
+    let mut fds = [PollFd::new(&fd, PollFlags::IN), cancel];
     let timeout = Timespec::try_from(patience).unwrap_or_default();
-    rustix::io::retry_on_intr(|| poll(&mut fds, Some(&timeout))).is_ok_and(|n| n > 0)
+    let polled = rustix::io::retry_on_intr(|| poll(&mut fds, Some(&timeout)));
+    polled.is_ok() && !fds[0].revents().is_empty()
 }

@@ -25,6 +25,7 @@ pub(super) struct Seen {
     /// Whether the kernel killed for memory.
     pub(super) out_of_memory: bool,
     pub(super) cpu: Duration,
+    /// From the guest's exec to its end, if there is an ending; else to that of the box.
     pub(super) wall: Duration,
 }
 
@@ -43,7 +44,8 @@ pub(super) fn decide(seen: &Seen, limits: &Limits) -> Option<Termination> {
     if seen.cause == Some(Cause::Cpu) || seen.cpu > limits.cpu {
         return Some(Termination::CpuLimit);
     }
-    if seen.cause == Some(Cause::Wall) || seen.wall > limits.wall {
+    // Whoever watched may have had no CPU meanwhile, and have killed what had ended in time.
+    if seen.cause == Some(Cause::Wall) && seen.ending.is_none() || seen.wall > limits.wall {
         return Some(Termination::WallLimit);
     }
     seen.ending.map(|ending| ended(ending.status))
@@ -98,6 +100,11 @@ mod tests {
             ),
             (killed(Cause::Cpu), Some(T::CpuLimit)),
             (killed(Cause::Wall), Some(T::WallLimit)),
+            (Seen { cause: Some(Cause::Wall), wall: limits.wall, ..seen(0) }, Some(T::Exited(0))),
+            (
+                Seen { cause: Some(Cause::Wall), wall: limits.wall + second, ..seen(0) },
+                Some(T::WallLimit),
+            ),
             (killed(Cause::Output), Some(T::OutputLimit)),
             (killed(Cause::Memory), Some(T::MemoryLimit)),
             (killed(Cause::Cancelled), Some(T::Cancelled)),

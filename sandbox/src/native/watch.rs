@@ -11,6 +11,7 @@ use rustix::time::Timespec;
 use super::error::{SlotError, StepError, step};
 use super::slot::{Armed, Slot};
 use super::socket;
+use super::switches::{self, Switches};
 use super::termination::Cause;
 use super::wire::Done;
 use crate::cgroup::Group;
@@ -31,6 +32,8 @@ const LOOK_AGAIN: Duration = Duration::from_micros(500);
 pub(super) struct Watched {
     pub(super) done: Option<Done>,
     pub(super) cause: Option<Cause>,
+    /// Of a guest that was killed.
+    pub(super) switches: Switches,
     pub(super) wall: Duration,
     pub(super) stdout: Captured,
     pub(super) stderr: Captured,
@@ -67,6 +70,7 @@ pub(super) fn watch(
         stderr: Stream::new(Some(stderr), limits.stderr),
         done: None,
         killed: None,
+        switches: Switches::default(),
         next_look: Instant::now(),
     };
     watch.until_dead(cancel)?;
@@ -80,6 +84,7 @@ pub(super) fn watch(
     Ok(Watched {
         done: watch.done,
         cause: watch.killed.map(|(cause, _)| cause),
+        switches: watch.switches,
         wall,
         ends: [watch.stdout.fd, watch.stderr.fd, guest_out, guest_err],
         stdout: watch.stdout.captured,
@@ -96,6 +101,7 @@ struct Watch<'a> {
     done: Option<Done>,
     /// Why we killed the box, and when.
     killed: Option<(Cause, Instant)>,
+    switches: Switches,
     /// When the group is looked at next.
     next_look: Instant,
 }
@@ -118,17 +124,17 @@ impl Watch<'_> {
             if ready.contains(&Source::Init) {
                 return Ok(());
             }
+            // Not before it was asked: whoever asks may have had no CPU for that long.
+            if self.killed.is_some_and(|(_, since)| now.duration_since(since) >= DYING) {
+                return Err(SlotError::Late { step: "die when it was killed", within: DYING });
+            }
         }
     }
 
     /// Looks at the clock and, when it is time, at the group.
     fn enforce(&mut self, now: Instant) -> Result<(), SlotError> {
-        if let Some((_, since)) = self.killed {
-            return if now.duration_since(since) < DYING {
-                Ok(())
-            } else {
-                Err(SlotError::Late { step: "die when it was killed", within: DYING })
-            };
+        if self.killed.is_some() {
+            return Ok(());
         }
         if now.duration_since(self.started) >= self.limits.wall {
             self.kill(Cause::Wall);
@@ -158,6 +164,11 @@ impl Watch<'_> {
     fn kill(&mut self, cause: Cause) {
         if self.killed.is_none() {
             self.killed = Some((cause, Instant::now()));
+            // Nobody asks how a run went that was withdrawn.
+            if cause != Cause::Cancelled {
+                let init = self.slot.phase.init.as_fd();
+                self.switches = switches::of_guest(init).unwrap_or_default();
+            }
             self.slot.kill();
         }
     }

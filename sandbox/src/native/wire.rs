@@ -1,7 +1,7 @@
 //! What worker, slot agent and box say to each other, each in one message (`socket.rs`). All ends are
 //! the same binary, so numbers travel in native order.
 
-use std::ffi::c_char;
+use std::ffi::{CStr, c_char};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
@@ -86,6 +86,7 @@ steps! {
     Filter = "load the system call filter",
     Streams = "place the standard streams",
     ResourceLimits = "set resource limits",
+    Find = "find a program to execute",
     Exec = "execute the program",
 }
 
@@ -114,6 +115,7 @@ pub(super) enum Done {
 pub(super) struct Ending {
     /// As `wait(2)` encodes it.
     pub(super) status: i32,
+    /// From its exec on; 0 when it was killed on the way there.
     pub(super) wall_ns: u64,
     pub(super) switches_voluntary: u64,
     pub(super) switches_forced: u64,
@@ -258,6 +260,11 @@ impl Command {
         })
     }
 
+    /// The first string of a message: the program.
+    pub(super) fn program(message: &[u8]) -> Option<&CStr> {
+        CStr::from_bytes_until_nul(message.get(COMMAND..)?).ok()
+    }
+
     /// Fills `argv` and `envp` with pointers into `message`, each ended by a null pointer.
     /// Allocates nothing; `None` when the strings do not match the counts or the room. After `None`
     /// the pointers mean nothing.
@@ -315,6 +322,14 @@ impl Failure {
 }
 
 impl Done {
+    /// Whether the guest came to its exec. All that its command asked for is done by then.
+    pub(super) fn was_started(self) -> bool {
+        match self {
+            Self::Ended(ending) => ending.wall_ns > 0,
+            Self::Failed(failure) => matches!(failure.step, Step::Find | Step::Exec),
+        }
+    }
+
     pub(super) fn encode(self) -> [u8; DONE] {
         let mut out = [0; DONE];
         match self {
@@ -394,8 +409,6 @@ impl Reply {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::CStr;
-
     use proptest::prelude::*;
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
@@ -413,6 +426,7 @@ mod tests {
         let offset = |p: *const c_char| p as usize - message.as_ptr() as usize - COMMAND;
         assert_eq!((offset(a[0]), offset(a[1]), offset(e[0])), (0, 7, 11));
         assert!(a[2].is_null() && e[1].is_null());
+        assert_eq!(Command::program(&message), Some(c"/bin/a"));
     }
 
     #[test]

@@ -263,9 +263,10 @@ pub fn yield_the_disk() -> std::io::Result<()> {
 }
 
 /// What this process executes from now on has the same addresses each time (personality(2)).
-pub(crate) fn fix_addresses() -> Result<(), Errno> {
+pub(crate) fn fix_addresses(key: Key) -> Result<(), Errno> {
+    let (persona, key) = (libc::ADDR_NO_RANDOMIZE, key.get());
     // SAFETY: the call is about programs to come; it reads and writes nothing of this one.
-    let r = unsafe { syscall!(Sysno::personality, libc::ADDR_NO_RANDOMIZE) };
+    let r = unsafe { syscall!(Sysno::personality, persona, 0, 0, 0, 0, key) };
     r.map(|_| ()).map_err(errno)
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Attack {
     expected: &'static str,
     /// Where else it is tried, or why it cannot be.
     pub(crate) note: &'static str,
+    /// What of it nobody can refuse who does not refuse what programs need, and why.
+    remains: &'static str,
 }
 
 const fn attack(
@@ -26,7 +28,13 @@ const fn attack(
     expected: &'static str,
     note: &'static str,
 ) -> Attack {
-    Attack { number, what, expected, note }
+    Attack { number, what, expected, note, remains: "" }
+}
+
+impl Attack {
+    const fn but(self, remains: &'static str) -> Self {
+        Self { remains, ..self }
+    }
 }
 
 /// Every attack, by number.
@@ -77,13 +85,14 @@ pub(crate) static ALL: &[Attack] = &[
     attack(43, "AF_VSOCK, AF_ALG, AF_PACKET, AF_NETLINK, raw", "EAFNOSUPPORT/EPERM", ""),
     attack(44, "abstract unix socket / TCP on lo between two concurrent boxes", "not connectable", ""),
     attack(45, "DNS / 169.254.169.254 metadata / kube API token path", "unreachable, file absent", ""),
-    attack(46, "keyctl/add_key/request_key, /proc/keys between runs", "ENOSYS; file absent", ""),
+    attack(46, "keyctl/add_key/request_key, /proc/keys between runs", "ENOSYS; file absent", "by the refusal of all three calls: no run can have a key that the next one could find"),
     attack(47, "file locks/leases on shared ro inodes between boxes; inotify on /usr", "EPERM / no cross info", ""),
-    attack(48, "SysV/mq/futex leftovers to next run", "absent", ""),
+    attack(48, "SysV/mq/futex leftovers to next run", "absent", "")
+        .but("a futex in a page of a shared file that is only read is the whole machine's: two boxes at once can wait for and wake each other there. Threads are joined and locks shared by the same call, whose address a filter cannot look up"),
     attack(49, "leftovers between test cases in tmp, the work dir, /dev/shm", "absent", ""),
     attack(50, "bpf, perf_event_open, userfaultfd, kexec, module load, quotactl, name_to_handle/open_by_handle_at", "EPERM/ENOSYS", ""),
     attack(51, "clock_settime, settimeofday, adjtimex, reboot", "EPERM", ""),
-    attack(52, "personality (READ_IMPLIES_EXEC, ADDR_NO_RANDOMIZE), int 0x80, x32", "killed SIGSYS / ENOSYS", ""),
+    attack(52, "personality (READ_IMPLIES_EXEC, ADDR_NO_RANDOMIZE), int 0x80, x32", "personality EPERM but for reading it; the others killed SIGSYS", ""),
     attack(53, "nice -20, SCHED_FIFO, affinity to other core, ioprio", "EPERM; affinity clipped by cpuset", ""),
     attack(54, "core dump with core_pattern pipe (crash loop = slow, leaks)", "RLIMIT_CORE=1 (the kernel aborts pipe dumps at exactly 1, 0 does not; untested)", ""),
     attack(55, "write /proc/sys, /sys, sysrq, /dev/kmsg, syslog flood", "EROFS/EPERM", ""),
@@ -97,7 +106,8 @@ pub(crate) static ALL: &[Attack] = &[
     attack(63, "compile: 64 MB of error text", "truncated at e.g. 64 KB", ""),
     attack(64, "compile-time code execution: Nim staticExec, Rust build.rs/proc-macro, LaTeX, make (DMOJ#318)", "runs inside the same sandbox", ""),
     attack(65, "source file name tricks (a;rm, newline, #\\), 0-byte, 100 MB source, BOM, object code", "CE/reject", "names and sizes of sources: `judge` `validate`"),
-    attack(66, "timing side channel: learn the test by /proc/stat, loadavg, uptime, meminfo, page-cache residency (mincore on ro libs), cache attacks", "mask /proc (subset=pid); mincore only own; accept residual", "timing and what of the disk is in memory remain; /proc has processes only"),
+    attack(66, "timing side channel: learn the test by /proc/stat, loadavg, uptime, meminfo, page-cache residency (mincore on ro libs), cache attacks", "mask /proc (subset=pid); mincore only own; accept residual", "/proc has processes only")
+        .but("how long anything takes, by which what lies in memory and in the CPU's caches shows; sysinfo(2) tells the machine's load, memory and uptime, and C libraries and runtimes ask it how much there is; numbers that the kernel counts for all (`st_dev` of /w, inodes of pipes, sockets and pidfds, SO_COOKIE) tell that others ran, not what"),
     attack(67, "answer exfiltration through verdict/time/memory (1 bit per test)", "rate limits, coarse feedback: policy", "cannot apply to a sandbox: a verdict tells one bit by its nature. Rates and what a tenant sees are the service's (tokens, `docs/harden.md`)"),
     attack(68, "signals/timers tricking accounting (sleep just under tick)", "sum_exec_runtime based (cpu.stat), immune", ""),
     attack(69, "OOM of parent pod by N boxes together", "sum cap < pod limit; only a box dies", "the sum of the boxes and the pod's limit: `sandbox/tests/v2`"),
@@ -115,6 +125,11 @@ pub(crate) static ALL: &[Attack] = &[
     attack(81, "no room for an input file, no descriptors, no processes; the control group removed from outside", "our error, a new slot", "native only: its own steps are what fails"),
     attack(82, "a process that was killed and does not die (in a call of the kernel; frozen from outside)", "our error in time, the box set aside, others go on; nothing left once it can die", "native only: isolate's boxes are given up, see `a72_slow_to_die`"),
     attack(83, "memory above the box used up: a box killed below its own limit", "our error, never MLE", "native only: its own steps are what fails"),
+    attack(84, "asynchronous I/O: contexts up to fs.aio-max-nr, which is one number for the machine", "ENOSYS", ""),
+    attack(85, "signs of what a run made and took back in its folders: O_TMPFILE, create+unlink, rename, xattr, mmap of a written file, flags, inode numbers", "the next run sees none", ""),
+    attack(86, "cachestat, RWF_NOWAIT, POSIX_FADV_DONTNEED on shared files", "ENOSYS/EOPNOTSUPP; advice not taken", ""),
+    attack(87, "sync, syncfs: write back every file system of the node", "said to be done, not done", "")
+        .but("fsync(2) of a file that is only read reaches the machine's file system where it is shown without an overlay (`ARCHITECTURE.md`, views)"),
 ];
 
 /// What tries an attack.
@@ -188,9 +203,13 @@ fn page() -> PathBuf {
 fn render() -> Result<String, Failed> {
     let tried = tried()?;
     let mut text = HEAD.to_owned();
-    for Attack { number, what, expected, note } in ALL {
+    for Attack { number, what, expected, note, remains } in ALL {
         let of = tried.get(number).map_or(&[][..], Vec::as_slice);
-        let native = if of.is_empty() { "cannot apply" } else { "held" };
+        let native = match (of, *remains) {
+            ([], _) => "cannot apply",
+            (_, "") => "held",
+            _ => "held, but for what remains",
+        };
         let mut isolate: Vec<_> = of.iter().filter_map(|t| t.isolate.as_deref()).collect();
         isolate.dedup();
         let isolate = match isolate[..] {
@@ -200,6 +219,7 @@ fn render() -> Result<String, Failed> {
         };
         let mut by: Vec<_> = of.iter().map(|t| format!("`{}`", t.id)).collect();
         by.extend((!note.is_empty()).then(|| (*note).to_owned()));
+        by.extend((!remains.is_empty()).then(|| format!("remains: {remains}")));
         let cells = [what, expected, &native, &isolate.as_str()].map(|c| c.replace('|', "\\|"));
         writeln!(text, "| {number} | {} | {} |", cells.join(" | "), by.join(", "))?;
     }
@@ -214,7 +234,8 @@ What hostile programs try, and what comes of it in each engine. Made by the cont
 compares this page. After each case the suite checks that no process of the box is alive, no mount, \
 control group or descriptor more is there than before, and the next run in the slot is as usual.
 
-A program in isolate may be answered otherwise than in the native engine; the reason is in its cell.
+A program in isolate may be answered otherwise than in the native engine; the reason is in its cell. \
+What remains of an attack, because who refused it would refuse what programs need, is in the last one.
 
 | | attack | expected | native | isolate | by |
 |---|---|---|---|---|---|

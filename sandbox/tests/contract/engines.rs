@@ -9,7 +9,7 @@ use std::time::Duration;
 use libtest_mimic::Failed;
 use sandbox::{Engine, IsolateSandbox, Job, NativeSandbox, Sandbox, Stdin, isolate, native};
 
-use crate::invariants;
+use crate::invariants::{self, Before};
 use crate::programs::Programs;
 use crate::rig::{Rig, Staged, chain};
 use crate::scenarios::AT_ONCE;
@@ -51,8 +51,8 @@ pub(crate) fn open(engine: Engine, programs: &Arc<Programs>) -> Opened {
         Ok(sandbox) => {
             let mut rig = Rig::new(sandbox, Arc::clone(programs));
             match warm_up(&rig) {
-                Ok(residents) => {
-                    rig.residents = residents;
+                Ok((residents, descriptors)) => {
+                    (rig.residents, rig.descriptors) = (residents, descriptors);
                     Opened::Ready(Arc::new(rig))
                 }
                 Err(why) => Opened::Failed(format!(
@@ -81,8 +81,8 @@ pub(crate) fn new(engine: Engine) -> Result<Box<dyn Sandbox>, String> {
 
 /// As many boxes at once as the suite will use, so that none is made later, in the middle of a
 /// case, and taken for something that the case left behind. Returns how many processes the idle
-/// engine keeps in its control groups.
-fn warm_up(rig: &Rig) -> Result<usize, Failed> {
+/// engine keeps in its control groups, and how many descriptors this process has then.
+fn warm_up(rig: &Rig) -> Result<(usize, usize), Failed> {
     let programs = (0..AT_ONCE).map(|_| rig.program("cat")).collect::<Result<Vec<_>, _>>()?;
     thread::scope(|scope| {
         let (mut runs, mut open) = (Vec::new(), Vec::new());
@@ -105,7 +105,7 @@ fn warm_up(rig: &Rig) -> Result<usize, Failed> {
         most = most.max(invariants::residents().unwrap_or_default());
         false
     });
-    Ok(most)
+    Ok((most, Before::at_rest()?))
 }
 
 fn on_path(program: &str) -> bool {

@@ -42,6 +42,16 @@ struct Groups {
 impl Before {
     /// Looks around once the engine has made its slots ready, which takes descriptors.
     pub(crate) fn settled() -> Result<Self, Failed> {
+        Self::still_for(STILL)
+    }
+
+    /// How many descriptors an engine at rest has, with all that it makes ahead, which a busy machine
+    /// may keep it from doing for longer than a case waits.
+    pub(crate) fn at_rest() -> Result<usize, Failed> {
+        Ok(Self::still_for(10 * STILL)?.descriptors)
+    }
+
+    fn still_for(still: Duration) -> Result<Self, Failed> {
         let (mut last, mut since) = (Self::now()?, Instant::now());
         within(TIDY, || {
             let now = Self::now().unwrap_or_default();
@@ -49,7 +59,7 @@ impl Before {
                 (last, since) = (now, Instant::now());
             }
             let armed = agents().is_ok_and(|agents| agents.into_iter().all(has_box));
-            armed && since.elapsed() > at_most(STILL)
+            armed && since.elapsed() > at_most(still)
         });
         Ok(last)
     }
@@ -85,7 +95,7 @@ impl Before {
         if now > before {
             return Err(format!("{now} mounts after the case, {before} before").into());
         }
-        let (before, now) = (self.descriptors, descriptors);
+        let (before, now) = (self.descriptors.max(rig.descriptors), descriptors);
         if now > before {
             return Err(format!("{now} open descriptors after the case, {before} before").into());
         }

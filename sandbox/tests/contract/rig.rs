@@ -22,6 +22,8 @@ pub(crate) struct Rig {
     staged: AtomicU32,
     /// How many processes the idle engine keeps in its control groups.
     pub(crate) residents: usize,
+    /// How many descriptors this process has when it is idle.
+    pub(crate) descriptors: usize,
 }
 
 /// A program in an artefact of its own, under a name that no other process of the machine has,
@@ -42,7 +44,7 @@ pub(crate) struct Ran {
 
 impl Rig {
     pub(crate) fn new(sandbox: Box<dyn Sandbox>, programs: Arc<Programs>) -> Self {
-        Self { sandbox, programs, staged: AtomicU32::new(0), residents: 0 }
+        Self { sandbox, programs, staged: AtomicU32::new(0), residents: 0, descriptors: 0 }
     }
 
     pub(crate) fn engine(&self) -> Engine {

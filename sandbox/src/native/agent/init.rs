@@ -56,7 +56,9 @@ fn one_run(given: &mut Given) -> Result<Option<Ending>, Failure> {
         Start::Failed(failure) => Err(failure),
         // Killed on the way counts from the moment of its death.
         Start::Waits => Ok(Some(ended)),
-        Start::At(started) => Ok(Some(Ending { wall_ns: now().saturating_sub(started), ..ended })),
+        Start::At(started) => {
+            Ok(Some(Ending { wall_ns: now().saturating_sub(started).max(1), ..ended }))
+        }
     }
 }
 

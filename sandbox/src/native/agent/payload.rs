@@ -7,6 +7,7 @@
 use std::ffi::c_char;
 use std::os::fd::{AsFd, OwnedFd};
 
+use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use rustix::process::{Gid, Resource, Uid, chdir, setsid};
 use rustix::thread::{UnshareFlags, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
@@ -101,13 +102,16 @@ fn become_guest(stage: &mut Stage) -> Result<(), Failure> {
     streams([stdin, stdout, stderr]).map_err(at(Step::Streams))?;
     limits(&command).map_err(at(Step::ResourceLimits))?;
     if command.fixed_addresses {
-        sys::process::fix_addresses().map_err(at(Step::Addresses))?;
+        sys::process::fix_addresses(*key).map_err(at(Step::Addresses))?;
     }
     identity(*uid).map_err(at(Step::Identity))?;
     // Not before: it is the guest's, and root without its capabilities may not enter.
     chdir("/w").map_err(at(Step::WorkDir))?;
     *start = Start::At(init::now());
-    Err(at(Step::Exec)(sys::process::execve(room.argv[0], &room.argv, &room.envp)))
+    let errno = sys::process::execve(room.argv[0], &room.argv, &room.envp);
+    // `ENOENT` and `EACCES` may be the program's, or those of an interpreter that it names.
+    let there = Command::program(message).is_some_and(|path| access(path, Access::EXEC_OK).is_ok());
+    Err(at(if there { Step::Exec } else { Step::Find })(errno))
 }
 
 fn mounts(command: &Command, artefact: Option<OwnedFd>, key: Key) -> Result<(), Failure> {

@@ -13,8 +13,8 @@ use std::time::Duration;
 use libtest_mimic::Failed;
 use rustix::fs::{FlockOperation, flock};
 use sandbox::{
-    Artefact, Cancel, Contents, Engine, InputFile, Job, Limits, NativeSandbox, Outcome,
-    Sandbox as _, Stdin, Stdout, Termination, native,
+    Cancel, Contents, Engine, Job, Limits, NativeSandbox, Outcome, Sandbox as _, Stdin, Stdout,
+    Termination, native,
 };
 
 use super::ensure;
@@ -277,27 +277,29 @@ pub(super) fn folders_as_new(rig: &Rig) -> Result<(), Failed> {
     Ok(())
 }
 
-/// `/box` shows the artefact of the present job, and nothing of those before it.
-pub(super) fn box_follows_the_job(rig: &Rig) -> Result<(), Failed> {
-    let artefact = |text: &str| -> Result<Arc<Artefact>, Failed> {
-        let dir = rig.folder()?;
-        let contents = Contents::Memory(Arc::from(text.as_bytes()));
-        let file = InputFile { path: "name".into(), contents, executable: false };
-        Ok(Arc::new(Artefact::from_files(&dir, &[file])?))
-    };
-    let (a, b) = (artefact("a")?, artefact("b")?);
-    for wanted in [None, Some(&a), Some(&a), Some(&b), Some(&a), None, Some(&a), None, Some(&b)] {
-        let mark = rig.fresh_mark();
-        let argv = ["/bin/sh", "-c", "cat /box/* 2>&-; exit 0", &mark].map(str::to_owned);
-        let env = vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())];
-        let job = Job { env, artefact: wanted.cloned(), ..Job::new(argv.to_vec()) };
-        let outcome = rig.run(&mark, job)?.outcome;
-        let text = wanted.map_or("", |w| if Arc::ptr_eq(w, &a) { "a" } else { "b" });
-        ensure(outcome.stdout.bytes == text.as_bytes(), || {
-            format!("{text:?} wanted: {outcome:?}")
-        })?;
-    }
-    Ok(())
+/// An empty standard input is the run's own: what one run does to it no other one sees.
+pub(super) fn empty_input_tells_nothing(rig: &Rig) -> Result<(), Failed> {
+    let (holder, guest) = (rig.program("empty_input")?, rig.program("empty_input")?);
+    let (from_holder, out) = pipe()?;
+    let cancel = Cancel::new()?;
+    let job = Job { stdout: Stdout::Pipe(out.into()), ..holder.job(&["hold"]) };
+    let (held, said, seen) = thread::scope(|scope| {
+        let held = scope.spawn(|| rig.run_until(&holder.mark, job, &cancel));
+        let lines = BufReader::new(from_holder).lines().map_while(Result::ok);
+        let said: Vec<_> = lines.take_while(|line| line != "holding=yes").collect();
+        let seen = rig.run(&guest.mark, guest.job(&["look"]));
+        cancel.cancel();
+        (held.join(), said, seen)
+    });
+    let held = held.map_err(|_| "the holder's thread panicked")??.outcome;
+    ensure(held.termination == Termination::Cancelled, || format!("{held:?}"))?;
+    let stamped = said.len() == 2 && said[0] == "stamped=ok";
+    ensure(stamped, || format!("the holder cannot stamp its input: {said:?}"))?;
+    let seen = seen?.outcome;
+    let text = String::from_utf8_lossy(&seen.stdout.bytes).into_owned();
+    let lines: Vec<_> = text.lines().collect();
+    let apart = matches!(lines[..], ["read=0", stamp, "held=0", "owned=0"] if stamp != said[1]);
+    ensure(apart, || format!("one says {said:?}, the other one {text}"))
 }
 
 /// A box is there before anybody asks for it: behind a run that was alone, and behind several at once.

@@ -5,10 +5,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
-use sandbox::{Bytes, Cancel, Collect, Engine, Error, Job, Limits, Termination};
+use rustix::process::{Signal, kill_process};
+use sandbox::{Bytes, Cancel, Collect, Engine, Error, Job, Limits, Sandbox as _, Termination};
 
 use super::ensure;
-use crate::invariants::{alive, within};
+use super::faults::Fragile;
+use crate::invariants::{Before, alive, within};
 use crate::machine::at_most;
 use crate::rig::{Rig, chain};
 
@@ -46,6 +48,43 @@ pub(super) fn cancel_before_a_run(rig: &Rig) -> Result<(), Failed> {
     let ran = rig.run_until(&program.mark, program.job(&[]), &cancel)?;
     ensure(ran.outcome.termination == Termination::Cancelled, || format!("{:?}", ran.outcome))?;
     ensure(ran.took <= at_most(PROMPT), || format!("took {:?}", ran.took))
+}
+
+/// A run that is cancelled while it waits for its box ends at once, too, and the box is for the next one.
+pub(super) fn cancel_while_arming(rig: &Rig) -> Result<(), Failed> {
+    if rig.engine() != Engine::Native {
+        return Ok(());
+    }
+    let program = rig.program("exit_with")?;
+    let fragile = Fragile::new(&program, 1)?;
+    Before::settled()?;
+    let agent = fragile.agent()?;
+    kill_process(agent, Signal::STOP)?;
+    // It takes the box that is there.
+    fragile.works(&program)?;
+    let withdrawn = Cancel::new()?;
+    withdrawn.cancel();
+    let ran = fragile.sandbox.run(program.job(&["0"]), &withdrawn);
+    let ended = ran.as_ref().is_ok_and(|ran| ran.termination == Termination::Cancelled);
+    ensure(ended, || format!("while there is no box it gives {ran:?}"))?;
+    let cancel = Cancel::new()?;
+    let (ran, took) = thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            // The valet has given it up by then.
+            thread::park_timeout(at_most(Duration::from_millis(500)));
+            cancel.cancel();
+            Instant::now()
+        });
+        let ran = fragile.sandbox.run(program.job(&["0"]), &cancel);
+        let end = Instant::now();
+        (ran, other.join().map(|at| end.saturating_duration_since(at)))
+    });
+    kill_process(agent, Signal::CONT)?;
+    let took = took.map_err(|_| "the cancelling thread panicked")?;
+    let ended = ran.as_ref().is_ok_and(|ran| ran.termination == Termination::Cancelled);
+    ensure(ended && took <= at_most(PROMPT), || format!("{ran:?} after {took:?}"))?;
+    fragile.works(&program)?;
+    ensure(fragile.agent()? == agent, || "the slot is another one".to_owned())
 }
 
 /// The same addresses in every run where that is asked for (native), else others each time, on a

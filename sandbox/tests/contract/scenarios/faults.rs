@@ -2,6 +2,7 @@
 //! ours, soon, and the next run finds a new slot: never a verdict.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, pipe};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -9,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use sandbox::{
-    Bytes, Cancel, Contents, Engine, InputFile, Job, Limits, NativeSandbox, Sandbox as _,
-    Termination, native,
+    Bytes, Cancel, Contents, Engine, InputFile, Job, Limits, NativeSandbox, Sandbox as _, Stdin,
+    Stdout, Termination, native,
 };
 
 use super::ensure;
@@ -209,6 +211,44 @@ fn few_descriptors(fragile: &Fragile, program: &Staged) -> Result<(), Failed> {
     }
     ensure(failed > 0, || "there were always enough".to_owned())?;
     fragile.works(program)
+}
+
+/// A slot that cannot be armed again behind a run is lost, and the run has its result all the same.
+pub(super) fn result_of_a_lost_slot(rig: &Rig) -> Result<(), Failed> {
+    if rig.engine() != Engine::Native {
+        return Ok(());
+    }
+    let program = rig.program("exit_with")?;
+    let fragile = {
+        // An engine that knows of one CPU has one run on each, and no time: whoever makes the run
+        // arms the slot again.
+        let all = sched_getaffinity(None)?;
+        let mut one = CpuSet::new();
+        one.set((0..CpuSet::MAX_CPU).find(|cpu| all.is_set(*cpu)).unwrap_or_default());
+        sched_setaffinity(None, &one)?;
+        let fragile = Fragile::new(&program, 1);
+        sched_setaffinity(None, &all)?;
+        fragile?
+    };
+    // A work file system that was touched is made anew, which takes descriptors.
+    let argv = ["/bin/sh", "-c", "echo x > /w/x; echo up; read end; exit 3"].map(str::to_owned);
+    let ((stdin, until), (from_guest, out)) = (pipe()?, pipe()?);
+    let (stdin, stdout) = (Stdin::Pipe(stdin.into()), Stdout::Pipe(out.into()));
+    let job = Job { stdin, stdout, ..Job::new(argv.to_vec()) };
+    let before = getrlimit(Resource::Nofile);
+    let (ran, up) = thread::scope(|scope| {
+        let run = scope.spawn(|| fragile.run(job, SOON));
+        let mut up = String::new();
+        let read = BufReader::new(from_guest).read_line(&mut up);
+        let none = setrlimit(Resource::Nofile, Rlimit { current: Some(3), ..before });
+        drop(until);
+        (run.join(), read.is_ok() && up == "up\n" && none.is_ok())
+    });
+    setrlimit(Resource::Nofile, before)?;
+    ensure(up, || format!("the run did not begin: {ran:?}"))?;
+    let ran = ran.map_err(|_| "the running thread panicked")??;
+    ensure(ran == Ok(Termination::Exited(3)), || format!("it ends as {ran:?}"))?;
+    fragile.works(&program)
 }
 
 /// What all boxes together have is used up, and a box, or a child in one, is killed far below its own

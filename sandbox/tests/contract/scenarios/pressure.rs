@@ -1,4 +1,4 @@
-//! What a run's account tells of the machine.
+//! What a run's account tells of the machine, and of a program that was killed.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
-use sandbox::{Job, Limits, Stall, Termination, Usage};
+use sandbox::{Engine, Job, Limits, Stall, Termination, Usage};
 
 use super::{AT_ONCE, ensure};
 use crate::machine::in_time;
@@ -52,6 +52,19 @@ pub(super) fn waits_for_a_cpu(rig: &Rig) -> Result<(), Failed> {
         ensure(right, || format!("{usage:?}"))?;
     }
     Ok(())
+}
+
+/// How often a program waited is counted also where it was killed, and so cannot be asked any more.
+/// isolate asks.
+pub(super) fn switches_of_the_killed(rig: &Rig) -> Result<(), Failed> {
+    if rig.engine() != Engine::Native {
+        return Ok(());
+    }
+    let program = rig.program("naps")?;
+    let limits = in_time(Limits { wall: CPU, ..Limits::default() });
+    let outcome = rig.run(&program.mark, Job { limits, ..program.job(&[]) })?.outcome;
+    let counted = outcome.usage.switches_voluntary > 20;
+    ensure(outcome.termination == Termination::WallLimit && counted, || format!("{outcome:?}"))
 }
 
 /// Of a program that computes until it is killed.
