@@ -26,6 +26,15 @@ pub(crate) enum Side {
     Interactor,
 }
 
+impl Side {
+    fn other(self) -> Self {
+        match self {
+            Self::Submission => Self::Interactor,
+            Self::Interactor => Self::Submission,
+        }
+    }
+}
+
 /// A conversation, over.
 #[derive(Debug)]
 pub(crate) struct Talk {
@@ -171,6 +180,10 @@ impl Speaker<'_> {
             total += read as u64;
             if total > max.0 {
                 speech.flood = true;
+                if sink.is_none() {
+                    // Who has left before does not lose that for being slow to say so.
+                    self.first.get_or_init(|| self.side.other());
+                }
                 self.flag.cancel();
                 break;
             }
@@ -390,6 +403,30 @@ mod tests {
         assert_eq!(talk.first, Side::Submission);
         let talk = play(listen, flood).unwrap();
         assert_eq!(talk.interactor.termination, Termination::OutputLimit);
+        assert_eq!(talk.first, Side::Interactor);
+    }
+
+    #[test]
+    fn who_has_left_before_a_flood_was_first() {
+        let flooded = std::sync::Arc::new(std::sync::Barrier::new(2));
+        let over = std::sync::Arc::clone(&flooded);
+        let talk = play(
+            move |call| {
+                let (_hear, mut say) = streams(call);
+                while say.write_all(&[b'x'; 4096]).is_ok() {}
+                over.wait();
+                Ok(ended(Termination::Cancelled))
+            },
+            move |call| {
+                let (hear, _say) = streams(call);
+                drop(hear);
+                // The process is gone, but nobody has been told yet.
+                flooded.wait();
+                exit(43)
+            },
+        )
+        .unwrap();
+        assert_eq!(talk.submission.termination, Termination::OutputLimit);
         assert_eq!(talk.first, Side::Interactor);
     }
 

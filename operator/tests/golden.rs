@@ -72,7 +72,7 @@ fn the_definition_is_what_is_committed() {
 #[test]
 fn fleets_become_these_objects() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    for name in ["judgecluster", "judgecluster-full"] {
+    for name in EXAMPLES {
         let cluster = cluster(&root().join(format!("examples/{name}.yaml")));
         let (fleet, complaints) = fleet(&cluster, true);
         assert_eq!(complaints, [], "{name}");
@@ -80,17 +80,42 @@ fn fleets_become_these_objects() {
     }
 }
 
-/// The template alone, so that a change of it cannot hide among others.
+const EXAMPLES: [&str; 2] = ["judgecluster", "judgecluster-full"];
+
+/// What the pods of a cluster are made by, without what a table of languages is called by.
+fn templates(cluster: &JudgeCluster) -> String {
+    let (fleet, _) = fleet(cluster, false);
+    let templates = build(&fleet).into_iter().filter_map(|object| {
+        let mut template = object.value["spec"].get("template")?.clone();
+        if let Some(annotations) = template["metadata"]["annotations"].as_object_mut() {
+            annotations.remove("evalx.dev/languages");
+        }
+        Some(format!("# {}\n{}", object.kind.as_str(), yaml::write(&template).unwrap()))
+    });
+    templates.collect::<Vec<_>>().join("---\n")
+}
+
+/// Each version leaves a folder with what users wrote then and the pods that it made of it: what makes
+/// others of the same would restart every worker at an upgrade. `UPDATE=1` rewrites that of the version
+/// that is being made, and no other.
 #[test]
 fn an_upgrade_of_the_operator_rolls_no_pod() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    for name in ["judgecluster", "judgecluster-full"] {
-        let cluster = cluster(&root().join(format!("examples/{name}.yaml")));
-        let (fleet, _) = fleet(&cluster, false);
-        let objects = build(&fleet);
-        let workers = objects.iter().find(|o| o.kind == Kind::DaemonSet).unwrap();
-        let text = yaml::write(&workers.value["spec"]["template"]).unwrap();
-        compare(&folder.join(format!("{name}.template.yaml")), &text);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/templates");
+    let now = folder.join(env!("CARGO_PKG_VERSION"));
+    for name in EXAMPLES {
+        let example = root().join(format!("examples/{name}.yaml"));
+        compare(&now.join(format!("{name}.yaml")), &fs::read_to_string(&example).unwrap());
+        compare(&now.join(format!("{name}.template.yaml")), &templates(&cluster(&example)));
+    }
+    for version in fs::read_dir(&folder).unwrap().map(|version| version.unwrap().path()) {
+        for name in EXAMPLES {
+            let made = templates(&cluster(&version.join(format!("{name}.yaml"))));
+            let before = fs::read_to_string(version.join(format!("{name}.template.yaml"))).unwrap();
+            assert!(
+                made == before,
+                "pods that {version:?} made of {name} would be rolled:\n{made}"
+            );
+        }
     }
 }
 
