@@ -15,8 +15,10 @@ use sandbox::{Cancel, Termination};
 use crate::machine::at_most;
 use crate::rig::{Rig, chain};
 
-/// What an engine may take to tidy up behind the result: it answers first and tears down then.
-const TIDY: Duration = Duration::from_secs(1);
+/// What an engine may take to tidy up behind the result: it answers first and tears down then. Large
+/// file systems are freed by a thread that stands behind all others (nice 19): beside other work on
+/// every CPU that takes its time.
+const TIDY: Duration = Duration::from_secs(5);
 
 /// Nothing has changed for so long: nobody is at work.
 const STILL: Duration = Duration::from_millis(10);
