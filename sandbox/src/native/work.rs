@@ -6,9 +6,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, Dir, FileType, Gid, MemfdFlags, Mode, OFlags, SealFlags, Uid};
 use rustix::fs::{
@@ -20,7 +20,8 @@ use rustix::mount::{
     FsMountFlags, FsOpenFlags, FsPickFlags, MountAttrFlags, fsconfig_create, fsconfig_reconfigure,
     fsconfig_set_string, fsmount, fsopen, fspick,
 };
-use rustix::process::nice;
+use rustix::process::{Pid, nice, setpriority_process};
+use rustix::thread::gettid;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::error::{SlotError, StepError, step};
@@ -39,6 +40,9 @@ const LARGE: (u64, u64) = (1_000, 16 << 20);
 
 /// Folders in each other that are gone through.
 const DEEP: u32 = 64;
+
+/// So long it is freed behind whoever judges.
+const BEHIND: Duration = Duration::from_secs(1);
 
 /// Between two looks at whether a box is armed, where somebody else has heard it.
 const LOOK: Duration = Duration::from_millis(1);
@@ -75,8 +79,42 @@ pub(super) struct Undertaker(Option<Burial>);
 #[derive(Debug)]
 struct Burial {
     thread: JoinHandle<()>,
+    shared: Arc<Shared>,
+}
+
+/// What the thread and whoever waits for it know of each other.
+#[derive(Debug, Default)]
+struct Shared {
     /// That nobody else has it mounted.
-    alone: Arc<AtomicBool>,
+    alone: AtomicBool,
+    /// That somebody waits, or it took long.
+    awaited: AtomicBool,
+    /// The thread's id, once it has stepped behind whoever judges.
+    behind: AtomicI32,
+}
+
+impl Shared {
+    fn is_alone(&self) -> bool {
+        self.alone.load(Ordering::Relaxed)
+    }
+
+    /// Behind whoever judges; without the right to be nice it is freed all the same.
+    fn step_behind(&self) {
+        let _as_it_is = nice(19);
+        self.behind.store(gettid().as_raw_nonzero().get(), Ordering::SeqCst);
+        if self.awaited.load(Ordering::SeqCst) {
+            self.step_forward();
+        }
+    }
+
+    /// On a machine that is always busy who is behind may be there for ever, and with it the memory
+    /// that it frees, or whoever waits for it. A thread is a process to setpriority(2).
+    fn step_forward(&self) {
+        self.awaited.store(true, Ordering::SeqCst);
+        if let Some(thread) = Pid::from_raw(self.behind.load(Ordering::SeqCst)) {
+            let _as_it_is = setpriority_process(Some(thread), 0);
+        }
+    }
 }
 
 impl Undertaker {
@@ -86,29 +124,34 @@ impl Undertaker {
     pub(super) fn bury(&mut self, work: WorkFs, agent: BorrowedFd<'_>) {
         self.wait();
         let Ok(agent) = agent.try_clone_to_owned() else { return };
-        let alone = Arc::new(AtomicBool::new(false));
-        let known = Arc::clone(&alone);
+        let shared = Arc::new(Shared::default());
+        let known = Arc::clone(&shared);
         let free = move || {
-            while !readable(agent.as_fd(), LOOK) && !known.load(Ordering::Relaxed) {}
-            // Behind whoever judges; without the right to be nice it is freed all the same.
-            let _as_it_is = nice(19);
-            thin_out(work.mount(), c".", DEEP);
+            while !known.is_alone() && !readable(agent.as_fd(), LOOK) {}
+            known.step_behind();
+            let since = Instant::now();
+            thin_out(work.mount(), c".", DEEP, &|| {
+                if since.elapsed() > BEHIND && !known.awaited.load(Ordering::Relaxed) {
+                    known.step_forward();
+                }
+            });
             drop(work);
         };
         let thread = thread::Builder::new().name("undertaker".to_owned()).spawn(free);
-        self.0 = thread.ok().map(|thread| Burial { thread, alone });
+        self.0 = thread.ok().map(|thread| Burial { thread, shared });
     }
 
     /// The agent has armed a box, which somebody else has heard.
     pub(super) fn armed(&self) {
         if let Some(burial) = &self.0 {
-            burial.alone.store(true, Ordering::Relaxed);
+            burial.shared.alone.store(true, Ordering::Relaxed);
         }
     }
 
     fn wait(&mut self) {
         self.armed();
         if let Some(burial) = self.0.take() {
+            burial.shared.step_forward();
             // It does not panic, and if it did, the file system would be freed.
             let _freed = burial.thread.join();
         }
@@ -117,7 +160,8 @@ impl Undertaker {
 
 /// Removes what can be removed, one by one. The kernel takes a whole file system away in steps that grow
 /// with it and hold up every unmounting meanwhile (fs/dcache.c, d_walk): 16 ms with 200,000 files.
-fn thin_out(within: BorrowedFd<'_>, name: &CStr, deep: u32) {
+/// `now_and_then` is called for each.
+fn thin_out(within: BorrowedFd<'_>, name: &CStr, deep: u32, now_and_then: &impl Fn()) {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let Ok(folder) = openat(within, name, flags, Mode::empty()) else { return };
     for entry in Dir::read_from(&folder).into_iter().flatten().flatten() {
@@ -127,10 +171,11 @@ fn thin_out(within: BorrowedFd<'_>, name: &CStr, deep: u32) {
             continue;
         }
         if is_folder && deep > 0 {
-            thin_out(folder.as_fd(), name, deep - 1);
+            thin_out(folder.as_fd(), name, deep - 1, now_and_then);
         }
         let kind = if is_folder { AtFlags::REMOVEDIR } else { AtFlags::empty() };
         let _stays = unlinkat(&folder, name, kind);
+        now_and_then();
     }
 }
 
@@ -311,4 +356,41 @@ pub(super) fn stdin_copy(contents: &Contents) -> Result<OwnedFd, SlotError> {
         Ok(file.into())
     };
     make().map_err(|source| SlotError::Input { path: PathBuf::from("standard input"), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use rustix::process::getpriority_process;
+
+    use super::*;
+
+    #[test]
+    fn who_is_waited_for_is_not_behind_any_more() {
+        for waits_first in [false, true] {
+            let shared = Arc::new(Shared::default());
+            let known = Arc::clone(&shared);
+            let (stepped, steps) = mpsc::channel();
+            let (go, told) = mpsc::channel::<()>();
+            if waits_first {
+                shared.step_forward();
+            }
+            let work = move || {
+                known.step_behind();
+                stepped.send(getpriority_process(Some(gettid())).unwrap()).unwrap();
+                told.recv().unwrap();
+                getpriority_process(Some(gettid())).unwrap()
+            };
+            let thread = thread::Builder::new().spawn(work).unwrap();
+            let behind = steps.recv().unwrap();
+            shared.step_forward();
+            go.send(()).unwrap();
+            let awaited = thread.join().unwrap();
+            // Without CAP_SYS_NICE nobody comes forward (setpriority(2)).
+            let as_root = rustix::process::geteuid().is_root();
+            assert_eq!(behind, if waits_first && as_root { 0 } else { 19 });
+            assert_eq!(awaited, if as_root { 0 } else { 19 });
+        }
+    }
 }
