@@ -183,6 +183,12 @@ fn verify_compares() {
     let rows = found[0]["submissions"].as_array().unwrap();
     let right = rows.iter().find(|r| r["path"] == "wrong_answer/right.c").unwrap();
     assert_eq!((&right["status"], &right["verdict"]), (&"differs".into(), &"AC".into()));
+    scene.file("p/.timelimit", "1\n");
+    scene.file("p/submissions/accepted/idle.c", "int main(void) { return pause(); }\n");
+    let done = scene.run(&["verify", "p"]);
+    ended(&done, 1);
+    let why = "got ILE, expected AC; secret/1: took 3.0";
+    assert!(done.stdout.contains(why), "the test is named, and why: {}", done.stdout);
 }
 
 /// In a mount namespace in which there can be no overlays, since nothing empty is there to lie on.

@@ -29,6 +29,15 @@ use folder::TURN;
 /// The longest time between two ticks of a kernel (`CONFIG_HZ` of 100).
 const TICK: Duration = Duration::from_millis(10);
 
+/// What a group's processes may have to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// A CPU.
+    Cpu,
+    /// A disk, or what else is read and written in blocks.
+    Disk,
+}
+
 /// Which generation of control groups a host offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
@@ -321,12 +330,12 @@ impl Group {
         }
     }
 
-    /// Time in which something of the group was ready to run and nothing of it ran: others had the
-    /// CPUs. Since the group was made; `None` where groups have no such account (v1, no PSI).
+    /// Time in which something of the group waited for `of` and nothing of it ran. Since the group was
+    /// made; `None` where groups have no such account (v1, no PSI).
     #[must_use]
-    pub fn stall(&self) -> Option<Duration> {
+    pub fn stall(&self, of: Resource) -> Option<Duration> {
         match &self.0 {
-            GroupKind::V2(g) => g.stall(),
+            GroupKind::V2(g) => g.stall(of),
             GroupKind::V1(_) => None,
         }
     }

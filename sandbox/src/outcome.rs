@@ -51,6 +51,8 @@ pub struct Pressure {
     pub steal: Option<Steal>,
     /// By others on the same CPUs.
     pub stall: Option<Stall>,
+    /// By disks: pages of programs are read when they are first used.
+    pub disk: Option<Stall>,
 }
 
 /// What a hypervisor took of the CPUs that this process may use, all together. Counted in ticks of
@@ -63,11 +65,11 @@ pub struct Steal {
     pub wanted: Duration,
 }
 
-/// Time that somebody was ready to run and had no CPU (PSI).
+/// Time that somebody could not run for want of a resource (PSI).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stall {
-    /// The box: something of it was ready, nothing of it ran. Where it has an account of its own
-    /// (cgroup v2).
+    /// The box: something of it waited for that, nothing of it ran. Where it has an account of its
+    /// own (cgroup v2).
     Box(Duration),
     /// Anybody on the machine.
     Machine(Duration),

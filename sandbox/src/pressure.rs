@@ -1,4 +1,4 @@
-//! What the machine takes from runs: steal from `/proc/stat`, stall from PSI. Read beside the box,
+//! What the machine takes from runs: steal from `/proc/stat`, stalls from PSI. Read beside the box,
 //! before and after a run; nothing of it is in the box.
 
 use std::os::fd::OwnedFd;
@@ -10,7 +10,7 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::io::pread;
 use rustix::thread::{CpuSet, sched_getaffinity};
 
-use crate::cgroup::Group;
+use crate::cgroup::{Group, Resource};
 use crate::{Pressure, Stall, Steal};
 
 /// The unit of `/proc/stat` (`USER_HZ`, 100 on every machine that we know of; proc_stat(5)). The
@@ -32,23 +32,30 @@ pub(crate) fn now(group: Option<&Group>) -> Reading {
 pub(crate) struct Reading {
     ticks: Option<Ticks>,
     stall: Option<Stall>,
+    disk: Option<Stall>,
 }
 
 impl Reading {
     /// What was taken since `earlier`.
     pub(crate) fn since(&self, earlier: &Self) -> Pressure {
-        let Self { ticks, stall } = *self;
+        let Self { ticks, stall, disk } = *self;
         let steal = ticks.zip(earlier.ticks).map(|(now, then)| now.since(then));
-        let stall = match (stall, earlier.stall) {
-            (Some(Stall::Box(now)), Some(Stall::Box(then))) => {
-                Some(Stall::Box(now.saturating_sub(then)))
-            }
-            (Some(Stall::Machine(now)), Some(Stall::Machine(then))) => {
-                Some(Stall::Machine(now.saturating_sub(then)))
-            }
-            _ => None,
-        };
-        Pressure { steal, stall }
+        Pressure {
+            steal,
+            stall: difference(stall, earlier.stall),
+            disk: difference(disk, earlier.disk),
+        }
+    }
+}
+
+/// Of the same account, or none.
+fn difference(now: Option<Stall>, then: Option<Stall>) -> Option<Stall> {
+    match (now?, then?) {
+        (Stall::Box(now), Stall::Box(then)) => Some(Stall::Box(now.saturating_sub(then))),
+        (Stall::Machine(now), Stall::Machine(then)) => {
+            Some(Stall::Machine(now.saturating_sub(then)))
+        }
+        _ => None,
     }
 }
 
@@ -73,8 +80,9 @@ impl Ticks {
 struct Gauge {
     /// Absent where there is none: not every kernel is Linux.
     stat: Option<OwnedFd>,
-    /// Absent where the kernel was built or started without PSI.
-    machine: Option<OwnedFd>,
+    /// Of the machine. Absent where the kernel was built or started without PSI.
+    cpu: Option<OwnedFd>,
+    io: Option<OwnedFd>,
     last: Mutex<Option<(Instant, Ticks)>>,
 }
 
@@ -82,21 +90,17 @@ impl Gauge {
     fn open(proc: &Path) -> Self {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let file = |name| open(proc.join(name), flags, Mode::empty()).ok();
-        Self { stat: file("stat"), machine: file("pressure/cpu"), last: Mutex::new(None) }
+        let (cpu, io) = (file("pressure/cpu"), file("pressure/io"));
+        Self { stat: file("stat"), cpu, io, last: Mutex::new(None) }
     }
 
     fn read(&self, group: Option<&Group>) -> Reading {
-        let of_box = group.and_then(Group::stall).map(Stall::Box);
-        let stall = of_box.or_else(|| self.machine_stall().map(Stall::Machine));
-        Reading { ticks: self.ticks(), stall }
-    }
-
-    /// Of the whole machine there is only `some`: `full` makes no sense where there is always
-    /// somebody who runs (Documentation/accounting/psi.rst).
-    fn machine_stall(&self) -> Option<Duration> {
-        let mut buffer = [0; 256];
-        let length = pread(self.machine.as_ref()?, &mut buffer, 0).ok()?;
-        total(str::from_utf8(&buffer[..length]).ok()?, "some").map(Duration::from_micros)
+        let stall = |of, machine: &Option<OwnedFd>| {
+            let of_box = group.and_then(|group| group.stall(of)).map(Stall::Box);
+            of_box.or_else(|| some(machine.as_ref()?).map(Stall::Machine))
+        };
+        let (stall, disk) = (stall(Resource::Cpu, &self.cpu), stall(Resource::Disk, &self.io));
+        Reading { ticks: self.ticks(), stall, disk }
     }
 
     fn ticks(&self) -> Option<Ticks> {
@@ -115,6 +119,15 @@ impl Gauge {
         *last = Some((Instant::now(), ticks));
         Some(ticks)
     }
+}
+
+/// Of the whole machine there is only `some` for CPUs: `full` makes no sense where there is always
+/// somebody who runs (Documentation/accounting/psi.rst). Who waits for a disk is not `full` either
+/// while anybody else computes.
+fn some(machine: &OwnedFd) -> Option<Duration> {
+    let mut buffer = [0; 256];
+    let length = pread(machine, &mut buffer, 0).ok()?;
+    total(str::from_utf8(&buffer[..length]).ok()?, "some").map(Duration::from_micros)
 }
 
 /// Microseconds behind `total=` in the line `name` of a pressure file.
@@ -175,12 +188,16 @@ mod tests {
 
     #[test]
     fn a_difference_is_of_the_same_account() {
-        let at = |taken, wanted, stall| Reading { ticks: Some(Ticks { taken, wanted }), stall };
+        let at = |taken, wanted, stall| {
+            let ticks = Some(Ticks { taken, wanted });
+            Reading { ticks, stall, disk: Some(Stall::Machine(Duration::from_millis(taken))) }
+        };
         let ms = Duration::from_millis;
         let pressure =
             at(9, 60, Some(Stall::Box(ms(7)))).since(&at(4, 40, Some(Stall::Box(ms(2)))));
         assert_eq!(pressure.steal, Some(Steal { taken: ms(50), wanted: ms(200) }));
         assert_eq!(pressure.stall, Some(Stall::Box(ms(5))));
+        assert_eq!(pressure.disk, Some(Stall::Machine(ms(5))));
         let mixed = at(0, 0, Some(Stall::Box(ms(7)))).since(&at(0, 0, Some(Stall::Machine(ms(2)))));
         assert_eq!(mixed.stall, None);
         assert_eq!(at(0, 0, None).since(&at(0, 0, None)).stall, None);
@@ -190,13 +207,14 @@ mod tests {
     fn what_the_kernel_does_not_have_is_absent() {
         let proc = tempfile::tempdir().unwrap();
         let reading = Gauge::open(proc.path()).read(None);
-        assert_eq!((reading.ticks, reading.stall), (None, None));
+        assert_eq!((reading.ticks, reading.stall, reading.disk), (None, None, None));
         fs::write(proc.path().join("stat"), "cpu  1 1 1 1\n").unwrap();
         fs::create_dir(proc.path().join("pressure")).unwrap();
         fs::write(proc.path().join("pressure/cpu"), "some avg10=0.00 total=12\n").unwrap();
         let reading = Gauge::open(proc.path()).read(None);
         assert_eq!(reading.ticks, None);
         assert_eq!(reading.stall, Some(Stall::Machine(Duration::from_micros(12))));
+        assert_eq!(reading.disk, None);
     }
 
     #[test]

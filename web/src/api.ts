@@ -82,6 +82,8 @@ export interface TestReport {
     steal_ms: number | null;
     stall_ms: number | null;
     stall_of: "box" | "machine" | null;
+    disk_ms: number | null;
+    disk_of: "box" | "machine" | null;
   };
   again?: Again;
 }

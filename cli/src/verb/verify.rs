@@ -18,7 +18,7 @@ use crate::exit::{self, Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::output::{self, BOLD, DIM, Voice, clean, mark, styled, verdict_padded};
 use crate::progress::Progress;
-use crate::report::{brief, short, time};
+use crate::report::{self, brief, short, time};
 
 /// Judge the example submissions of problem packages and compare with what is expected
 ///
@@ -188,7 +188,10 @@ impl Bench<'_> {
         let language = self.table.get(named).map_or(named, |l| &l.id).to_owned();
         let (status, reason) = match status {
             Status::Ok => (Compared::Ok, None),
-            Status::Differs(why) => (Compared::Differs, Some(why.clone())),
+            Status::Differs(why) => {
+                let test = got.as_ref().and_then(|got| got.tests.get(got.first_failure?));
+                (Compared::Differs, Some(differs(why, test)))
+            }
             Status::Unjudged(error) => match missing(error) {
                 Some(reason) => (Compared::Skipped, Some(output::chain(reason))),
                 None => (Compared::Unjudged, Some(output::chain(&**error))),
@@ -220,6 +223,14 @@ impl Got {
     }
 }
 
+/// With the first test that was not accepted: whoever reads it need not judge it again.
+fn differs(why: &str, test: Option<&TestReport>) -> String {
+    let Some(test) = test else { return why.to_owned() };
+    let said = report::why(test);
+    let said = if said.is_empty() { test.verdict.to_string() } else { said };
+    format!("{why}; {}: {said}", test.name)
+}
+
 /// Why the language of the submission, not that of the checker, is not to be had here.
 fn missing(error: &BoxedError) -> Option<&Reason> {
     let judge::Error::Invalid(Invalid { field, reason }) = error.downcast_ref()? else {
@@ -232,13 +243,13 @@ fn missing(error: &BoxedError) -> Option<&Reason> {
 fn show(line: &Line, width: usize) -> String {
     let Line { path, language, expected: _, status, reason, got } = line;
     let path = clean(&path.display().to_string());
-    let (head, reason) = match (status, reason.as_deref().map(brief)) {
-        (Compared::Ok, _) => (mark(true), String::new()),
-        (Compared::Differs | Compared::Unjudged, reason) => {
-            (mark(false), reason.unwrap_or_default())
-        }
+    let reason = reason.as_deref().unwrap_or_default();
+    let (head, reason) = match status {
+        Compared::Ok => (mark(true), String::new()),
+        Compared::Differs => (mark(false), clean(reason)),
+        Compared::Unjudged => (mark(false), brief(reason)),
         // Why is said once a language, at the end.
-        (Compared::Skipped, _) => (styled(DIM, "-"), styled(DIM, "skipped")),
+        Compared::Skipped => (styled(DIM, "-"), styled(DIM, "skipped")),
     };
     let figures = got.as_ref().map_or_else(String::new, |got| {
         let Got { verdict, score, cpu_ms, memory_bytes } = got;

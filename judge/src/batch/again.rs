@@ -91,7 +91,8 @@ mod tests {
 
     /// CPU time and clock of a run, and how long it was kept waiting.
     fn with(outcome: Outcome, cpu: u64, wall: u64, stall: u64) -> Outcome {
-        let pressure = Pressure { steal: None, stall: Some(Stall::Box(ms(stall))) };
+        let stall = Some(Stall::Box(ms(stall)));
+        let pressure = Pressure { stall, ..Pressure::default() };
         let usage = Usage { cpu: ms(cpu), wall: ms(wall), pressure, ..Usage::default() };
         Outcome { usage, ..outcome }
     }

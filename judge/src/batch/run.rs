@@ -252,14 +252,19 @@ enum RunError {
 fn pressure(usage: &Usage) -> Pressure {
     let Usage { cpu: _, wall: _, memory: _, switches_voluntary, switches_forced, pressure } =
         *usage;
-    let sandbox::Pressure { steal, stall } = pressure;
-    let (stall_ms, stall_of) = match stall {
+    let sandbox::Pressure { steal, stall, disk } = pressure;
+    let (stall_ms, stall_of) = stalled(stall);
+    let (disk_ms, disk_of) = stalled(disk);
+    let steal_ms = steal.map(|steal| ms(steal.taken));
+    Pressure { switches_voluntary, switches_forced, steal_ms, stall_ms, stall_of, disk_ms, disk_of }
+}
+
+fn stalled(stall: Option<Stall>) -> (Option<f64>, Option<StallOf>) {
+    match stall {
         None => (None, None),
         Some(Stall::Box(stall)) => (Some(ms(stall)), Some(StallOf::Box)),
         Some(Stall::Machine(stall)) => (Some(ms(stall)), Some(StallOf::Machine)),
-    };
-    let steal_ms = steal.map(|steal| ms(steal.taken));
-    Pressure { switches_voluntary, switches_forced, steal_ms, stall_ms, stall_of }
+    }
 }
 
 /// What the checker gave; a program that did not get to it has none.

@@ -172,6 +172,12 @@ pub struct Pressure {
     pub stall_ms: Option<f64>,
     /// Whose time that is.
     pub stall_of: Option<StallOf>,
+    /// Time that whoever `disk_of` names waited for a disk.
+    #[serde(default)]
+    pub disk_ms: Option<f64>,
+    /// Whose time that is.
+    #[serde(default)]
+    pub disk_of: Option<StallOf>,
 }
 
 /// Whose stall it is.
@@ -179,7 +185,7 @@ pub struct Pressure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StallOf {
-    /// The box: something of it was ready and nothing of it ran.
+    /// The box: something of it waited for that and nothing of it ran.
     Box,
     /// Anybody on the machine, where boxes have no account of their own (control groups v1).
     Machine,

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use rustix::fs::{OFlags, StatVfsMountFlags, statvfs};
 use rustix::mount::{MountFlags, mount_remount};
 
-use super::Error;
 use super::file::File;
 use super::folder::{
     make, make_owned, open_dir, others, owner_name, patience, remove_tree, sweep, take_turn,
 };
+use super::{Error, Resource};
 use crate::Bytes;
 
 /// The leaf that the processes found in the base move to.
@@ -181,7 +181,8 @@ struct Files {
     pids_current: File,
     cpu: File,
     /// Absent where the kernel has no PSI.
-    pressure: Option<File>,
+    cpu_pressure: Option<File>,
+    io_pressure: Option<File>,
     kill: File,
 }
 
@@ -233,8 +234,12 @@ impl Group {
     }
 
     /// Not `some`: it holds the guest's own threads that wait for each other's turn.
-    pub(super) fn stall(&self) -> Option<Duration> {
-        self.files.pressure.as_ref()?.total("full").ok().map(Duration::from_micros)
+    pub(super) fn stall(&self, of: Resource) -> Option<Duration> {
+        let file = match of {
+            Resource::Cpu => &self.files.cpu_pressure,
+            Resource::Disk => &self.files.io_pressure,
+        };
+        file.as_ref()?.total("full").ok().map(Duration::from_micros)
     }
 
     pub(super) fn threads_file(&self) -> PathBuf {
@@ -288,7 +293,8 @@ impl Files {
             pids_max: File::open(path, "pids.max", w)?,
             pids_current: File::open(path, "pids.current", r)?,
             cpu: File::open(path, "cpu.stat", r)?,
-            pressure: File::open(path, "cpu.pressure", r).ok(),
+            cpu_pressure: File::open(path, "cpu.pressure", r).ok(),
+            io_pressure: File::open(path, "io.pressure", r).ok(),
             kill: File::open(path, "cgroup.kill", w)?,
         })
     }

@@ -104,6 +104,7 @@ pub(crate) static ALL: &[Scenario] = &[
     scenario("p_switches_of_the_killed", "plain", pressure::switches_of_the_killed),
     scenario("p_valets_slot_is_waited_for", "plain", valet::the_valets_slot_is_waited_for),
     scenario("p_waits_for_a_cpu", "plain", pressure::waits_for_a_cpu).with(&["p_cpu_limit"]),
+    scenario("p_waits_for_a_disk", "plain", pressure::waits_for_a_disk),
     // Behind those that need all slots: one that is refused in its box takes the slot with it.
     scenario("p_refused_jobs", "plain", control::refused_jobs),
 ];

@@ -1,11 +1,14 @@
 //! What a run's account tells of the machine, and of a program that was killed.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
+use rustix::fs::{Advice, fadvise};
 use sandbox::{Engine, Job, Limits, Stall, Termination, Usage};
 
 use super::{AT_ONCE, ensure};
@@ -37,21 +40,45 @@ pub(super) fn waits_for_a_cpu(rig: &Rig) -> Result<(), Failed> {
         over.store(true, Ordering::Relaxed);
         accounts
     });
-    let counted = Path::new("/proc/pressure/cpu").exists();
-    let v2 = Path::new("/sys/fs/cgroup/cgroup.controllers").exists();
     for account in accounts {
         let usage = account.map_err(|_| "a running thread panicked")??;
         let wanted = usage.pressure.steal.ok_or("every Linux counts steal")?.wanted;
         ensure(wanted >= CPU / 2, || format!("the CPUs were busy for {wanted:?} only"))?;
         let much = |waited| 2 * cpus > AT_ONCE || waited > usage.wall / 10;
-        let right = match usage.pressure.stall {
-            Some(Stall::Box(waited)) => v2 && much(waited),
-            Some(Stall::Machine(waited)) => !v2 && much(waited),
-            None => !counted,
-        };
-        ensure(right, || format!("{usage:?}"))?;
+        ensure(told(usage.pressure.stall, "cpu", much), || format!("{usage:?}"))?;
     }
     Ok(())
+}
+
+/// Megabytes that a program reads, and the blocks of 512 bytes of half of them.
+const MIB: usize = 32;
+const BLOCKS: usize = (MIB / 2) << 11;
+
+/// A program that read from a disk was told to have waited for it, in the same way.
+pub(super) fn waits_for_a_disk(rig: &Rig) -> Result<(), Failed> {
+    let program = rig.program("reads")?;
+    let mut file = File::create(program.artefact.dir().join("much"))?;
+    for _ in 0..MIB {
+        file.write_all(&[7; 1 << 20])?;
+    }
+    file.sync_all()?;
+    fadvise(&file, 0, None, Advice::DontNeed)?;
+    let outcome = rig.run(&program.mark, program.job(&["/box/much"]))?.outcome;
+    let blocks: usize = String::from_utf8_lossy(&outcome.stdout.bytes).trim().parse()?;
+    // Where files are in memory nobody waits for them.
+    let much = |waited| blocks < BLOCKS || waited > Duration::ZERO;
+    let right = told(outcome.usage.pressure.disk, "io", much);
+    ensure(right, || format!("{blocks} blocks: {:?}", outcome.usage))
+}
+
+/// Whether the account that there has to be, of `resource`, says that `much` was waited.
+fn told(stall: Option<Stall>, resource: &str, much: impl Fn(Duration) -> bool) -> bool {
+    let v2 = Path::new("/sys/fs/cgroup/cgroup.controllers").exists();
+    match stall {
+        Some(Stall::Box(waited)) => v2 && much(waited),
+        Some(Stall::Machine(waited)) => !v2 && much(waited),
+        None => !Path::new("/proc/pressure").join(resource).exists(),
+    }
 }
 
 /// How often a program waited is counted also where it was killed, and so cannot be asked any more.
