@@ -5,3 +5,4 @@ pub(crate) mod isolate_child;
 pub(crate) mod mount;
 pub(crate) mod process;
 pub(crate) mod seccomp;
+pub(crate) mod socket;

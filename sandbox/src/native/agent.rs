@@ -64,11 +64,11 @@ fn at(step: Step) -> impl FnOnce(Errno) -> Failure {
 fn serve(worker: BorrowedFd<'_>) -> Result<(), Failure> {
     let told = |failure: Failure| {
         // The worker may be gone; then nobody is left to tell.
-        let _told = Reply::Failed(failure).send(worker);
+        let _told = Reply::Failed(failure).send(worker, None);
         failure
     };
     let mut slot = Slot::set_up(worker).map_err(told)?;
-    Reply::Ready.send(worker).map_err(at(Step::Receive))?;
+    Reply::Ready.send(worker, None).map_err(at(Step::Receive))?;
     let mut request = next(worker).map_err(told)?;
     while let Some(arm) = request.take() {
         request = slot.serve(worker, arm).map_err(told)?;
@@ -80,41 +80,49 @@ struct Slot {
     /// What init runs on.
     stack: Stack,
     given: init::Given,
-    ipc: Ipc,
+    told: Told,
 }
 
-/// The slot's ipc namespace. Every run is in it until one may have made something there: making and
-/// ending one costs a tenth of a short run, and no program of a contest uses it.
-struct Ipc {
-    /// Hears of each call that can make something there. `None`: another one, who wants to hear of
-    /// something else, has the machine's only one (seccomp(2), `EBUSY`).
+/// What is told of a run's calls.
+///
+/// The slot's ipc namespace is every run's until one may have made something there: making and ending
+/// one costs a tenth of a short run, and no program of a contest uses it. Locks of ranges are counted.
+struct Told {
+    /// Hears of each such call. `None`: another one, who wants to hear of something else, has the
+    /// machine's only one (seccomp(2), `EBUSY`).
     listener: Option<sys::seccomp::Listener>,
-    /// By the last run, as far as is known.
-    used: bool,
+    /// That the last run may have made something in the ipc namespace, as far as is known.
+    ipc: bool,
+    /// Locks that the run has asked for, or given back.
+    locks: u32,
 }
 
-impl Ipc {
+/// So often a run may lock or unlock ranges of files; what the kernel keeps of one is 192 bytes.
+const LOCKS: u32 = 50_000;
+
+impl Told {
     /// Loads the slot's filter.
     fn load(filter: &[super::filter::Op]) -> Result<Self, Errno> {
         match sys::seccomp::Listener::load(filter) {
-            Ok(listener) => Ok(Self { listener: Some(listener), used: false }),
+            Ok(listener) => Ok(Self { listener: Some(listener), ipc: false, locks: 0 }),
             Err(Errno::BUSY) => {
                 sys::seccomp::load(&super::filter::untold(filter))?;
-                Ok(Self { listener: None, used: false })
+                Ok(Self { listener: None, ipc: false, locks: 0 })
             }
             Err(other) => Err(other),
         }
     }
 
-    /// Before a run: a namespace in which nobody has made anything.
+    /// Before a run: a namespace in which nobody has made anything, and no lock.
     fn renew(&mut self, key: Key) -> Result<(), Errno> {
-        if std::mem::replace(&mut self.used, self.listener.is_none()) {
+        self.locks = 0;
+        if std::mem::replace(&mut self.ipc, self.listener.is_none()) {
             sys::process::unshare(UnshareFlags::NEWIPC, key)?;
         }
         Ok(())
     }
 
-    /// Waits until `worker` says something, and lets on whoever wants to make something.
+    /// Waits until `worker` says something, and answers whoever makes such a call.
     fn watch(&mut self, worker: BorrowedFd<'_>) -> Result<(), Errno> {
         loop {
             let mut fds =
@@ -128,11 +136,21 @@ impl Ipc {
                 return Ok(());
             }
             if let (true, Some(listener)) = (told, &self.listener) {
-                self.used = true;
-                listener.let_go()?;
+                let (ipc, locks) = (&mut self.ipc, &mut self.locks);
+                listener.answer(|call| decide(call, ipc, locks))?;
             }
         }
     }
+}
+
+/// Takes note of a call, by its number.
+fn decide(call: i32, ipc: &mut bool, locks: &mut u32) -> Result<(), Errno> {
+    if i64::from(call) != libc::SYS_fcntl {
+        *ipc = true;
+        return Ok(());
+    }
+    *locks = locks.saturating_add(1);
+    if *locks > LOCKS { Err(Errno::NOLCK) } else { Ok(()) }
 }
 
 /// What a guest is made from. The agent prepares it, then it is init's, then the payload's; each
@@ -173,7 +191,7 @@ impl Slot {
         umask(Mode::from(0o022));
         fixed_limits().map_err(at(Step::ResourceLimits))?;
         rustix::thread::set_no_new_privs(true).map_err(at(Step::Filter))?;
-        let ipc = Ipc::load(&filter).map_err(at(Step::Filter))?;
+        let calls = Told::load(&filter).map_err(at(Step::Filter))?;
         let stack = || Stack::new().map_err(at(Step::Stack));
         let stage = Stage {
             uid,
@@ -186,7 +204,7 @@ impl Slot {
         };
         let other_end = Inherited::of(worker);
         let given = init::Given { stack: stack()?, group: None, other_end, stage };
-        Ok(Self { stack: stack()?, given, ipc })
+        Ok(Self { stack: stack()?, given, told: calls })
     }
 
     /// Makes the next box, and waits until the worker wants another, or is gone; either ends it.
@@ -196,11 +214,10 @@ impl Slot {
         request: Arm<OwnedFd>,
     ) -> Result<Option<Arm<OwnedFd>>, Failure> {
         let key = self.given.stage.key;
-        self.ipc.renew(key).map_err(at(Step::Unshare))?;
+        self.told.renew(key).map_err(at(Step::Unshare))?;
         request.join.iter().try_for_each(enter).map_err(at(Step::JoinGroup))?;
-        let Self { ipc, .. } = self;
         let init = Self::arm(&mut self.stack, &mut self.given, worker, request)?;
-        ipc.watch(worker).map_err(at(Step::Receive))?;
+        self.told.watch(worker).map_err(at(Step::Receive))?;
         end(init)?;
         let next = next(worker)?;
         if let Some(arm) = &next {
@@ -231,7 +248,7 @@ impl Slot {
         let pidfd = init.as_fd().try_clone_to_owned();
         let told = pidfd.map_err(|_| at(Step::CloneInit)(Errno::MFILE)).and_then(|pidfd| {
             let armed = Reply::Armed { request: theirs, init: pidfd };
-            armed.send(worker).map_err(at(Step::Receive))
+            armed.send(worker, Some(key)).map_err(at(Step::Receive))
         });
         match told {
             Ok(()) => Ok(init),

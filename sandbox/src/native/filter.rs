@@ -222,7 +222,8 @@ pub(super) fn untold(program: &[Op]) -> Vec<Op> {
 /// refused only as `rules` say. Nobody is told of anything.
 pub(crate) fn compile_with(open: &[Sysno], rules: &str) -> Result<Vec<Op>, Error> {
     let mut leaves = leaves(self::rules(POLICY)?)?;
-    leaves.retain(|_, leaf| leaf.iter().all(|refusal| refusal.answer != TELL));
+    leaves.values_mut().for_each(|leaf| leaf.retain(|refusal| refusal.answer != TELL));
+    leaves.retain(|_, leaf| !leaf.is_empty());
     for call in open {
         leaves.remove(&call.id().cast_unsigned());
     }

@@ -137,8 +137,7 @@ impl Agents {
         };
         let message = serde_json::to_vec(&setup)
             .map_err(|e| StepError { step: "write the slot's set-up", source: e.into() })?;
-        socket::send(base.agent.control.as_fd(), &message, &[])
-            .map_err(step("set up the agent"))?;
+        socket::send(base.agent.control.as_fd(), &message).map_err(step("set up the agent"))?;
         Slot { base: Base { residents, ..base }, phase: () }.request(Left::Nothing, false)
     }
 

@@ -1,33 +1,19 @@
 //! One message over a `SOCK_SEQPACKET` socket pair, with descriptors beside it.
 
-use std::io::{IoSlice, IoSliceMut};
+use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendFlags, recvmsg,
 };
 
-/// The most descriptors beside a message.
-pub(super) const FDS_MAX: usize = 4;
+pub(super) use crate::sys::socket::{FDS_MAX, send as send_with};
 
-/// Sends one message whole, with descriptors.
-pub(super) fn send(
-    socket: BorrowedFd<'_>,
-    message: &[u8],
-    fds: &[BorrowedFd<'_>],
-) -> Result<(), Errno> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FDS_MAX))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
-        return Err(Errno::TOOBIG);
-    }
-    rustix::io::retry_on_intr(|| {
-        sendmsg(socket, &[IoSlice::new(message)], &mut control, SendFlags::NOSIGNAL)
-    })
-    .map(|_| ())
+/// Sends one message whole.
+pub(super) fn send(socket: BorrowedFd<'_>, message: &[u8]) -> Result<(), Errno> {
+    rustix::io::retry_on_intr(|| rustix::net::send(socket, message, SendFlags::NOSIGNAL)).map(drop)
 }
 
 /// Receives one message; length 0 means that the other end is gone. What was sent beside it and finds

@@ -7,8 +7,9 @@
 //!
 //! Whoever starts more boxes than a range has ids leases another one.
 //!
-//! Two containers on one machine do not see each other's files. They are given a seed, their pod's
-//! own id, and draw from two million ranges by it.
+//! Two containers on one machine do not see each other's files. They draw from two million ranges: by
+//! a seed that they are given, their pod's own id, or else by the folder, which no two have in common
+//! that do not see each other's files in it.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -33,7 +34,7 @@ pub(super) const MOST: u32 = 16 * PER_LEASE;
 /// hand out, and below 2^31 for programs that take it for a signed number.
 const FIRST: u32 = 0x7000_0000;
 
-/// Ranges on one machine.
+/// Ranges that are tried from the one on that a folder has drawn: all evalX of a machine may share it.
 const LEASES: u32 = 4096;
 
 /// The first that is drawn by a seed: above all that are taken in turn.
@@ -46,7 +47,8 @@ const DRAWS: u32 = 1 << 21;
 /// How long what a dead owner left may take to die, over all ranges; it takes milliseconds.
 const DYING: Duration = Duration::from_secs(1);
 
-/// Ranges that are tried from a drawn one on: others of the same container may have it.
+/// Ranges that are tried from the one on that a seed has drawn: others of the same container may have
+/// it.
 const TRIES: u32 = 64;
 
 const _: () = assert!(FIRST as u64 + (DRAWN as u64 + DRAWS as u64) * PER_LEASE as u64 <= 1 << 31);
@@ -112,21 +114,21 @@ struct Lease {
 }
 
 impl Lease {
-    /// Takes the first free range, from the one that `seed` draws if there is one, and ends what a dead
-    /// owner left running in it.
+    /// Takes the first free range, from the one on that is drawn, and ends what a dead owner left running
+    /// in it.
     fn take(run_dir: &Path, seed: Option<&str>) -> Result<Self, Error> {
         let dir = run_dir.join("uids");
         fs::create_dir_all(&dir).map_err(step("make", &dir))?;
-        let numbers = match seed {
-            None => 0..LEASES,
-            Some(seed) => drawn(seed)..drawn(seed) + TRIES,
+        let (first, tries) = match seed {
+            None => (drawn(&folder(&dir)?), LEASES),
+            Some(seed) => (drawn(seed), TRIES),
         };
         let deadline = Instant::now() + DYING;
-        for number in numbers {
+        for number in first..first + tries {
             let path = dir.join(number.to_string());
             let Some((file, left_behind)) = lock(&path)? else { continue };
             // The file of a range that is not free stays, and the next start looks again.
-            if !left_behind || survivors_end(first(number), deadline) {
+            if !left_behind || survivors_end(self::first(number), deadline) {
                 return Ok(Self { number, path, _file: file });
             }
         }
@@ -173,11 +175,17 @@ impl Drop for Lease {
     }
 }
 
+/// What is one folder's alone for as long as it is there (stat(3type)).
+fn folder(dir: &Path) -> Result<String, Error> {
+    let found = fs::metadata(dir).map_err(step("look at", dir))?;
+    Ok(format!("{}:{}", found.dev(), found.ino()))
+}
+
 /// The range that a seed draws.
 fn drawn(seed: &str) -> u32 {
     let mut hash = DefaultHasher::new();
     seed.hash(&mut hash);
-    let draws = u64::from(DRAWS - TRIES);
+    let draws = u64::from(DRAWS - LEASES);
     let draw = u32::try_from(hash.finish() % draws).expect("less than DRAWS");
     DRAWN + draw
 }
@@ -214,9 +222,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let take = || Lease::take(dir.path(), None).unwrap();
         let (a, b) = (take(), take());
-        assert_eq!((a.first(), b.first()), (FIRST, FIRST + PER_LEASE));
+        let first = a.first();
+        assert_eq!(b.first(), first + PER_LEASE);
         drop(a);
-        assert_eq!(take().first(), FIRST);
+        assert_eq!(take().first(), first);
         drop(b);
         assert_eq!(fs::read_dir(dir.path().join("uids")).unwrap().count(), 0);
     }
@@ -255,6 +264,14 @@ mod tests {
         firsts.sort_unstable();
         firsts.dedup();
         assert_eq!(firsts.len(), 100);
+        // And where nobody has given them a seed. The folders are there at once, as running ones' are.
+        let dirs: Vec<_> = (0..4).map(|_| tempfile::tempdir().unwrap()).collect();
+        let unseeded = |dir: &tempfile::TempDir| Lease::take(dir.path(), None).unwrap().first();
+        let mut firsts: Vec<u32> = dirs.iter().map(unseeded).collect();
+        assert_eq!(firsts, dirs.iter().map(unseeded).collect::<Vec<_>>(), "the same folder");
+        firsts.sort_unstable();
+        firsts.dedup();
+        assert_eq!(firsts.len(), dirs.len());
         assert_eq!(
             first("pod-1"),
             first("pod-1"),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cpus::Places;
 use super::filter::{Key, Op};
-use super::socket::{receive, send};
+use super::socket::{receive, send, send_with};
 use crate::Mount;
 
 /// The longest message; [`crate::Job::check`] keeps commands below it.
@@ -136,7 +136,8 @@ impl Arm<BorrowedFd<'_>> {
     pub(super) fn send(&self, agent: BorrowedFd<'_>) -> Result<(), Errno> {
         let Self { work, group, join } = self;
         let fds: Vec<_> = work.iter().chain(group).chain(join).copied().collect();
-        send(agent, &[u8::from(work.is_some()), u8::from(group.is_some())], &fds)
+        let flags = [u8::from(work.is_some()), u8::from(group.is_some())];
+        send_with(agent, &flags, &fds, None)
     }
 }
 
@@ -375,14 +376,17 @@ fn over(status: i32) -> Option<i32> {
 }
 
 impl Reply {
-    pub(super) fn send(&self, socket: BorrowedFd<'_>) -> Result<(), Errno> {
+    /// Descriptors are sent with the slot's key.
+    pub(super) fn send(&self, socket: BorrowedFd<'_>, key: Option<Key>) -> Result<(), Errno> {
         match self {
-            Self::Ready => send(socket, &[0], &[]),
-            Self::Armed { request, init } => send(socket, &[1], &[request.as_fd(), init.as_fd()]),
+            Self::Ready => send(socket, &[0]),
+            Self::Armed { request, init } => {
+                send_with(socket, &[1], &[request.as_fd(), init.as_fd()], key)
+            }
             Self::Failed(failure) => {
                 let mut message = [2; 1 + FAILURE];
                 message[1..].copy_from_slice(&failure.encode());
-                send(socket, &message, &[])
+                send(socket, &message)
             }
         }
     }
@@ -574,7 +578,7 @@ mod tests {
                 socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
                     .unwrap();
             let message = [&[kind][..], &rest].concat();
-            send(theirs.as_fd(), &message, &vec![theirs.as_fd(); count]).unwrap();
+            send_with(theirs.as_fd(), &message, &vec![theirs.as_fd(); count], None).unwrap();
             match Reply::receive(ours.as_fd()).unwrap() {
                 None => {}
                 Some(Reply::Ready) => prop_assert_eq!(message, [0]),

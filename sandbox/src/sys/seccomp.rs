@@ -51,16 +51,23 @@ impl Listener {
         PollFd::new(&self.0, PollFlags::IN)
     }
 
-    /// Lets one caller go on. One that has died meanwhile is no failure.
-    pub(crate) fn let_go(&self) -> Result<(), Errno> {
+    /// Hears of one call, whose number decides: its caller goes on, or gets an error. One that has
+    /// died meanwhile is no failure.
+    pub(crate) fn answer(
+        &self,
+        decide: impl FnOnce(libc::c_int) -> Result<(), Errno>,
+    ) -> Result<(), Errno> {
         let fd = self.0.as_fd().as_raw_fd();
         // SAFETY: of integers alone, for which zero is a value.
         let mut call: libc::seccomp_notif = unsafe { std::mem::zeroed() };
         // SAFETY: the ioctl writes one seccomp_notif, whose size is part of its number.
         let heard = unsafe { syscall!(Sysno::ioctl, fd, RECEIVE, &raw mut call) };
-        let mut answer =
-            libc::seccomp_notif_resp { id: call.id, val: 0, error: 0, flags: CONTINUE };
         let told = heard.and_then(|_| {
+            let (error, flags) = match decide(call.data.nr) {
+                Ok(()) => (0, CONTINUE),
+                Err(refused) => (-refused.raw_os_error(), 0),
+            };
+            let mut answer = libc::seccomp_notif_resp { id: call.id, val: 0, error, flags };
             // SAFETY: the ioctl reads one seccomp_notif_resp, whose size is part of its number.
             unsafe { syscall!(Sysno::ioctl, fd, SEND, &raw mut answer) }
         });

@@ -51,7 +51,8 @@ pub(crate) static ALL: &[Attack] = &[
     attack(9, "tmpfs bomb (tmp, /dev/shm)", "ENOSPC or MLE", ""),
     attack(10, "memfd / SysV shm / mq bomb", "MLE", ""),
     attack(11, "pipe/socket-buffer bomb", "bounded by memcg (66 MB/uid measured)", ""),
-    attack(12, "kernel memory: 10^5 fds, epoll, inotify, timers, page tables (mmap stride), user mounts", "EMFILE / MLE", ""),
+    attack(12, "kernel memory: 10^5 fds, epoll, inotify, timers, page tables (mmap stride), user mounts, access lists, range locks, filters of sockets", "EMFILE / MLE", "")
+        .but("locks of ranges (`fcntl`) are counted by who hears of calls: nobody hears of those in isolate's boxes, or where an outer filter has the machine's only listener, and there a run can have the kernel keep some hundred megabytes of them"),
     attack(13, "mlock, hugetlb, swap-out to hide memory", "EPERM; swap.max=0", ""),
     attack(14, "deep recursion", "RE(SIGSEGV) at stack limit or MLE", ""),
     attack(15, "fd exhaustion", "EMFILE", ""),
@@ -107,7 +108,7 @@ pub(crate) static ALL: &[Attack] = &[
     attack(64, "compile-time code execution: Nim staticExec, Rust build.rs/proc-macro, LaTeX, make (DMOJ#318)", "runs inside the same sandbox", ""),
     attack(65, "source file name tricks (a;rm, newline, #\\), 0-byte, 100 MB source, BOM, object code", "CE/reject", "names and sizes of sources: `judge` `validate`"),
     attack(66, "timing side channel: learn the test by /proc/stat, loadavg, uptime, meminfo, page-cache residency (mincore on ro libs), cache attacks", "mask /proc (subset=pid); mincore only own; accept residual", "/proc has processes only")
-        .but("how long anything takes, by which what lies in memory and in the CPU's caches shows; sysinfo(2) tells the machine's load, memory and uptime, and C libraries and runtimes ask it how much there is; numbers that the kernel counts for all (`st_dev` of /w, inodes of pipes, sockets and pidfds, SO_COOKIE) tell that others ran, not what"),
+        .but("how long anything takes, by which what lies in memory and in the CPU's caches shows; sysinfo(2) tells the machine's load, memory and uptime, and C libraries and runtimes ask it how much there is; numbers that the kernel counts for all (`st_dev` of /w, inodes of pipes, sockets and pidfds, SO_COOKIE) tell that others ran, not what; statfs(2) of a folder of the machine tells how much of its disk is free, which compilations change"),
     attack(67, "answer exfiltration through verdict/time/memory (1 bit per test)", "rate limits, coarse feedback: policy", "cannot apply to a sandbox: a verdict tells one bit by its nature. Rates and what a tenant sees are the service's (tokens, `docs/harden.md`)"),
     attack(68, "signals/timers tricking accounting (sleep just under tick)", "sum_exec_runtime based (cpu.stat), immune", ""),
     attack(69, "OOM of parent pod by N boxes together", "sum cap < pod limit; only a box dies", "the sum of the boxes and the pod's limit: `sandbox/tests/v2`"),

@@ -33,7 +33,7 @@ pub(super) extern "C" fn run(given: &mut Given) -> ! {
         Ok(Some(ending)) => Done::Ended(ending),
         Err(failure) => Done::Failed(failure),
     };
-    let told = socket::send(given.stage.worker.as_fd(), &done.encode(), &[]);
+    let told = socket::send(given.stage.worker.as_fd(), &done.encode());
     exit(i32::from(told.is_err()))
 }
 

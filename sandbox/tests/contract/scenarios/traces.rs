@@ -17,7 +17,7 @@ use crate::rig::Rig;
 const TICKS: Duration = Duration::from_millis(12);
 
 /// What takes itself back, but for what the kernel counts.
-const DEEDS: [&str; 22] = [
+const DEEDS: [&str; 23] = [
     "nothing",
     "unnamed",
     "unnamed_by_the_call",
@@ -37,6 +37,7 @@ const DEEDS: [&str; 22] = [
     "times",
     "map",
     "fill",
+    "hint",
     "read",
     "lock",
     "fail",
@@ -51,7 +52,7 @@ pub(super) fn none_in_the_folders(rig: &Rig) -> Result<(), Failed> {
         Ok(String::from_utf8_lossy(&outcome.stdout.bytes).into_owned())
     };
     let new = run("look")?;
-    ensure(new.lines().count() == 39, || format!("it sees {new:?}"))?;
+    ensure(new.lines().count() == 42, || format!("it sees {new:?}"))?;
     for deed in DEEDS {
         for turn in 0..2 {
             within(TICKS, || false);

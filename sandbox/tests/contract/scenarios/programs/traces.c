@@ -54,6 +54,9 @@ static void look(const char *folder)
     say_of(folder, "attributes", listxattr(folder, names, sizeof names));
     say_of(folder, "files", (long)(space.f_files - space.f_ffree));
     say_of(folder, "blocks", (long)(space.f_blocks - space.f_bfree));
+    unsigned long long hint = 0;
+    fcntl(open_folder, F_GET_RW_HINT, &hint);
+    say_of(folder, "hint", (long)hint);
     say_of(folder, "locked", flock(open_folder, LOCK_EX | LOCK_NB));
     say_of(folder, "entries", offset(folder));
     /* Counted up by each that was ever made (mm/shmem.c, shmem_reserve_inode). */
@@ -157,6 +160,10 @@ static int act(const char *deed, const char *folder)
         map_a_file(a);
     } else if (!strcmp(deed, "fill")) {
         fill(a);
+    } else if (!strcmp(deed, "hint")) {
+        unsigned long long hint = RWH_WRITE_LIFE_LONG;
+        int on = open(folder, O_RDONLY | O_DIRECTORY);
+        fcntl(on, F_SET_RW_HINT, &hint), fcntl(on, F_SET_FILE_RW_HINT, &hint);
     } else if (!strcmp(deed, "read")) {
         offset(folder);
     } else if (!strcmp(deed, "lock")) {
