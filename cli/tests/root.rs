@@ -18,7 +18,7 @@ use scene::{Done, Scene};
 
 type Case = (&'static str, fn());
 
-const CASES: [Case; 12] = [
+const CASES: [Case; 13] = [
     ("accepted ends with 0 and a table", accepted_ends_with_0_and_a_table),
     ("a wrong answer ends with 1 and says where", a_wrong_answer_ends_with_1_and_says_where),
     ("a compile error shows the compiler's words", a_compile_error_shows_the_compilers_words),
@@ -27,6 +27,7 @@ const CASES: [Case; 12] = [
     ("run passes input and output and says how it ended", run_passes_input_and_output),
     ("ctrl-c ends a run at once with 130", ctrl_c_ends_a_run_at_once_with_130),
     ("a SIGTERM to the whole group ends it with 5", a_sigterm_to_the_group_ends_it_with_5),
+    ("a machine that stands still puts a time in doubt", standing_still_is_a_doubt),
     ("verify compares and ends with 1 when one differs", verify_compares),
     ("doctor has ten probes and says which engine", doctor_has_ten_probes),
     ("calibrate measures seven programs", calibrate_measures_seven_programs),
@@ -145,6 +146,26 @@ fn withdrawn(signal: fn(Pid) -> Result<(), Errno>) -> Done {
     wait_for("the guest", || descendant(child.id(), "main"));
     signal(Pid::from_child(&child)).unwrap();
     scene.finish(child)
+}
+
+/// As where a virtual machine is moved while a program runs: to evalx, and so to the program's clock.
+fn standing_still_is_a_doubt() {
+    let scene = scene(WAITS);
+    let args = ["judge", "a.c", "--tests", "tests", "--cpu", "1s", "--wall", "2s", "-o", "json"];
+    let child = scene.start(&args);
+    wait_for("the guest", || descendant(child.id(), "main"));
+    let evalx = Pid::from_child(&child);
+    kill_process(evalx, Signal::STOP).unwrap();
+    let stopped = Instant::now();
+    wait_for("some time", || stopped.elapsed() > Duration::from_millis(800));
+    kill_process(evalx, Signal::CONT).unwrap();
+    let done = scene.finish(child);
+    ended(&done, 1);
+    let report: Report = serde_json::from_str(&done.stdout).unwrap();
+    let again = report.tests[0].again.as_ref().expect("it is in doubt");
+    assert!(again.because.starts_with("the machine stood still for 0."), "{again:?}");
+    assert_eq!(again.other.map(|other| other.verdict), Some(Verdict::IdlenessLimit));
+    assert_eq!(report.verdict, Verdict::IdlenessLimit, "it idles in peace, too");
 }
 
 /// Whether a process of this name runs below `ancestor`.

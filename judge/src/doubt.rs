@@ -25,6 +25,10 @@ const TICKS: Duration = Duration::from_millis(30);
 /// some milliseconds (kernel/sched/fair.c, `sysctl_sched_base_slice`).
 const TURN: Duration = Duration::from_millis(20);
 
+/// Whoever watches a run looks every few ms, and waits for a CPU at most as long as the other threads
+/// of an overloaded machine take in turns.
+const STOOD_STILL: Duration = Duration::from_millis(500);
+
 /// Why the time of a run is in doubt.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Doubt {
@@ -36,6 +40,8 @@ pub(crate) enum Doubt {
     Starved(f64),
     /// It, or somebody while it did not compute, waited for a disk for this share of its time.
     Disk(f64),
+    /// Whoever watched it did not get to look for so long.
+    Late(Duration),
 }
 
 impl fmt::Display for Doubt {
@@ -58,41 +64,53 @@ impl fmt::Display for Doubt {
                 "it did not compute for {} % of the time, in which the disk was waited for",
                 percent(*share)
             ),
+            Self::Late(late) => {
+                write!(f, "the machine stood still for {:.1} s", late.as_secs_f64())
+            }
         }
     }
 }
 
 /// Whether a run's time is in doubt.
 pub(crate) fn doubt(usage: &Usage, limits: &Limits) -> Option<Doubt> {
-    let Pressure { steal, stall, disk } = usage.pressure;
+    let Pressure { steal, stall, disk, late } = usage.pressure;
     if !near(usage, limits) {
         return None;
     }
     let stolen = steal.filter(|steal| steal.taken >= TICKS).and_then(taken);
-    stolen
-        .or_else(|| match stall {
-            Some(Stall::Box(stall)) => much(stall, usage.wall).map(Doubt::Stall),
-            Some(Stall::Machine(stall)) => beside(stall, usage).map(Doubt::Starved),
-            // Who sleeps gives its CPU up by itself; from who is kept from running it is taken, at
-            // least once a turn of the others.
-            None => starved(usage)
-                .filter(|_| TURN.saturating_mul(turns(usage)) >= idle(usage))
-                .map(Doubt::Starved),
-        })
-        .or_else(|| {
-            match disk? {
-                Stall::Box(stall) => much(stall, usage.wall),
-                Stall::Machine(stall) => beside(stall, usage),
-            }
-            .map(Doubt::Disk)
-        })
+    stood_still(late, usage)
+        .or(stolen)
+        .or_else(|| kept_waiting(stall, usage))
+        .or_else(|| share(disk?, usage).map(Doubt::Disk))
 }
 
-/// The share in which a program did not compute and somebody was stalled. Neither says much alone: a
-/// program may sleep, and somebody always waits for something.
-fn beside(stall: Duration, usage: &Usage) -> Option<f64> {
-    let others = much(stall, usage.wall)?;
-    starved(usage).map(|share| share.min(others))
+/// By others on the CPUs.
+fn kept_waiting(stall: Option<Stall>, usage: &Usage) -> Option<Doubt> {
+    match stall {
+        Some(stall @ Stall::Box(_)) => share(stall, usage).map(Doubt::Stall),
+        Some(stall @ Stall::Machine(_)) => share(stall, usage).map(Doubt::Starved),
+        // Who sleeps gives its CPU up by itself; from who is kept from running it is taken, at
+        // least once a turn of the others.
+        None => starved(usage)
+            .filter(|_| TURN.saturating_mul(turns(usage)) >= idle(usage))
+            .map(Doubt::Starved),
+    }
+}
+
+fn stood_still(late: Duration, usage: &Usage) -> Option<Doubt> {
+    (late >= STOOD_STILL && much(late, usage.wall).is_some()).then_some(Doubt::Late(late))
+}
+
+/// Of a box its own. Of a machine that in which the program did not compute and somebody was stalled;
+/// neither says much alone: a program may sleep, and somebody always waits for something.
+fn share(stall: Stall, usage: &Usage) -> Option<f64> {
+    match stall {
+        Stall::Box(stall) => much(stall, usage.wall),
+        Stall::Machine(stall) => {
+            let others = much(stall, usage.wall)?;
+            starved(usage).map(|share| share.min(others))
+        }
+    }
 }
 
 fn near(usage: &Usage, limits: &Limits) -> bool {
@@ -137,6 +155,7 @@ mod tests {
         steal: Option<(u64, u64)>,
         stall: Option<Stall>,
         disk: Option<Stall>,
+        late: u64,
         expected: Option<Doubt>,
     }
 
@@ -153,49 +172,52 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    const ROWS: [Row; 30] = [
-        Row { case: "over its limit on a machine of its own", cpu: 1000, wall: 1005, forced: 9, steal: Some((0, 1000)), stall: boxed(4), disk: None, expected: None },
-        Row { case: "the same on v1", cpu: 1000, wall: 1005, forced: 9, steal: Some((0, 1000)), stall: machine(900), disk: None, expected: None },
-        Row { case: "the same without PSI", cpu: 1000, wall: 1005, forced: 9, steal: None, stall: None, disk: None, expected: None },
-        Row { case: "kept waiting, far from every limit", cpu: 899, wall: 2699, forced: 500, steal: Some((500, 1000)), stall: boxed(1800), disk: None, expected: None },
-        Row { case: "kept waiting, near its CPU limit", cpu: 900, wall: 1200, forced: 90, steal: Some((0, 1000)), stall: boxed(300), disk: None, expected: Some(Doubt::Stall(0.25)) },
-        Row { case: "kept waiting, over its CPU limit", cpu: 1000, wall: 2000, forced: 300, steal: None, stall: boxed(1000), disk: None, expected: Some(Doubt::Stall(0.5)) },
-        Row { case: "kept waiting until the clock ran out", cpu: 300, wall: 3000, forced: 900, steal: None, stall: boxed(2700), disk: None, expected: Some(Doubt::Stall(0.9)) },
-        Row { case: "kept waiting, near the end of the clock", cpu: 300, wall: 2700, forced: 900, steal: None, stall: boxed(2430), disk: None, expected: Some(Doubt::Stall(0.9)) },
-        Row { case: "asleep until the clock ran out", cpu: 1, wall: 3000, forced: 0, steal: Some((0, 100)), stall: boxed(1), disk: None, expected: None },
-        Row { case: "a little", cpu: 1000, wall: 1050, forced: 9, steal: None, stall: boxed(50), disk: None, expected: None },
-        Row { case: "threads in each other's way are none of the machine's doing", cpu: 1000, wall: 500, forced: 400, steal: Some((0, 1000)), stall: boxed(2), disk: None, expected: None },
-        Row { case: "stolen from", cpu: 1000, wall: 1010, forced: 9, steal: Some((100, 1000)), stall: boxed(2), disk: None, expected: Some(Doubt::Steal(0.1)) },
-        Row { case: "stolen from, while it was also kept waiting", cpu: 1000, wall: 2000, forced: 9, steal: Some((100, 1000)), stall: boxed(1000), disk: None, expected: Some(Doubt::Steal(0.1)) },
-        Row { case: "stolen from a little", cpu: 1000, wall: 1010, forced: 9, steal: Some((50, 1000)), stall: boxed(2), disk: None, expected: None },
-        Row { case: "two ticks are chance", cpu: 1000, wall: 1010, forced: 9, steal: Some((20, 100)), stall: boxed(2), disk: None, expected: None },
-        Row { case: "v1: kept waiting, and there were others", cpu: 1000, wall: 2000, forced: 300, steal: None, stall: machine(1900), disk: None, expected: Some(Doubt::Starved(0.5)) },
-        Row { case: "v1: asleep on a busy machine looks the same, but for a little of it", cpu: 1, wall: 3000, forced: 0, steal: None, stall: machine(300), disk: None, expected: Some(Doubt::Starved(0.1)) },
-        Row { case: "v1: asleep, and nobody waited", cpu: 1, wall: 3000, forced: 0, steal: None, stall: machine(100), disk: None, expected: None },
-        Row { case: "v1: others waited, it did not", cpu: 1000, wall: 1010, forced: 9, steal: None, stall: machine(1000), disk: None, expected: None },
-        Row { case: "without PSI: kept waiting", cpu: 1000, wall: 2000, forced: 50, steal: None, stall: None, disk: None, expected: Some(Doubt::Starved(0.5)) },
-        Row { case: "without PSI: asleep", cpu: 1000, wall: 2000, forced: 49, steal: None, stall: None, disk: None, expected: None },
-        Row { case: "without PSI: kept waiting until the clock ran out", cpu: 300, wall: 3000, forced: 135, steal: None, stall: None, disk: None, expected: Some(Doubt::Starved(0.9)) },
-        Row { case: "without PSI: asleep until the clock ran out", cpu: 1, wall: 3000, forced: 2, steal: None, stall: None, disk: None, expected: None },
-        Row { case: "waited for the disk until the clock ran out", cpu: 40, wall: 3000, forced: 2, steal: None, stall: boxed(1), disk: boxed(2900), expected: Some(Doubt::Disk(2900.0 / 3000.0)) },
-        Row { case: "waited for the disk a little", cpu: 40, wall: 3000, forced: 2, steal: None, stall: boxed(1), disk: boxed(150), expected: None },
-        Row { case: "waited for the disk, far from every limit", cpu: 40, wall: 2699, forced: 2, steal: None, stall: boxed(1), disk: boxed(2600), expected: None },
-        Row { case: "v1: idle while the disk was waited for", cpu: 40, wall: 3000, forced: 2, steal: None, stall: machine(10), disk: machine(2000), expected: Some(Doubt::Disk(2.0 / 3.0)) },
-        Row { case: "v1: others waited for the disk, it did not", cpu: 1000, wall: 1010, forced: 9, steal: None, stall: machine(10), disk: machine(1000), expected: None },
-        Row { case: "kept waiting for both", cpu: 300, wall: 3000, forced: 900, steal: None, stall: boxed(1500), disk: boxed(1200), expected: Some(Doubt::Stall(0.5)) },
-        Row { case: "a machine that counts nothing", cpu: 1000, wall: 1000, forced: 0, steal: None, stall: None, disk: None, expected: None },
+    const ROWS: [Row; 33] = [
+        Row { case: "over its limit on a machine of its own", cpu: 1000, wall: 1005, forced: 9, steal: Some((0, 1000)), stall: boxed(4), disk: None, late: 0, expected: None },
+        Row { case: "the same on v1", cpu: 1000, wall: 1005, forced: 9, steal: Some((0, 1000)), stall: machine(900), disk: None, late: 0, expected: None },
+        Row { case: "the same without PSI", cpu: 1000, wall: 1005, forced: 9, steal: None, stall: None, disk: None, late: 0, expected: None },
+        Row { case: "kept waiting, far from every limit", cpu: 899, wall: 2699, forced: 500, steal: Some((500, 1000)), stall: boxed(1800), disk: None, late: 0, expected: None },
+        Row { case: "kept waiting, near its CPU limit", cpu: 900, wall: 1200, forced: 90, steal: Some((0, 1000)), stall: boxed(300), disk: None, late: 0, expected: Some(Doubt::Stall(0.25)) },
+        Row { case: "kept waiting, over its CPU limit", cpu: 1000, wall: 2000, forced: 300, steal: None, stall: boxed(1000), disk: None, late: 0, expected: Some(Doubt::Stall(0.5)) },
+        Row { case: "kept waiting until the clock ran out", cpu: 300, wall: 3000, forced: 900, steal: None, stall: boxed(2700), disk: None, late: 0, expected: Some(Doubt::Stall(0.9)) },
+        Row { case: "kept waiting, near the end of the clock", cpu: 300, wall: 2700, forced: 900, steal: None, stall: boxed(2430), disk: None, late: 0, expected: Some(Doubt::Stall(0.9)) },
+        Row { case: "asleep until the clock ran out", cpu: 1, wall: 3000, forced: 0, steal: Some((0, 100)), stall: boxed(1), disk: None, late: 0, expected: None },
+        Row { case: "a little", cpu: 1000, wall: 1050, forced: 9, steal: None, stall: boxed(50), disk: None, late: 0, expected: None },
+        Row { case: "threads in each other's way are none of the machine's doing", cpu: 1000, wall: 500, forced: 400, steal: Some((0, 1000)), stall: boxed(2), disk: None, late: 0, expected: None },
+        Row { case: "stolen from", cpu: 1000, wall: 1010, forced: 9, steal: Some((100, 1000)), stall: boxed(2), disk: None, late: 0, expected: Some(Doubt::Steal(0.1)) },
+        Row { case: "stolen from, while it was also kept waiting", cpu: 1000, wall: 2000, forced: 9, steal: Some((100, 1000)), stall: boxed(1000), disk: None, late: 0, expected: Some(Doubt::Steal(0.1)) },
+        Row { case: "stolen from a little", cpu: 1000, wall: 1010, forced: 9, steal: Some((50, 1000)), stall: boxed(2), disk: None, late: 0, expected: None },
+        Row { case: "two ticks are chance", cpu: 1000, wall: 1010, forced: 9, steal: Some((20, 100)), stall: boxed(2), disk: None, late: 0, expected: None },
+        Row { case: "v1: kept waiting, and there were others", cpu: 1000, wall: 2000, forced: 300, steal: None, stall: machine(1900), disk: None, late: 0, expected: Some(Doubt::Starved(0.5)) },
+        Row { case: "v1: asleep on a busy machine looks the same, but for a little of it", cpu: 1, wall: 3000, forced: 0, steal: None, stall: machine(300), disk: None, late: 0, expected: Some(Doubt::Starved(0.1)) },
+        Row { case: "v1: asleep, and nobody waited", cpu: 1, wall: 3000, forced: 0, steal: None, stall: machine(100), disk: None, late: 0, expected: None },
+        Row { case: "v1: others waited, it did not", cpu: 1000, wall: 1010, forced: 9, steal: None, stall: machine(1000), disk: None, late: 0, expected: None },
+        Row { case: "without PSI: kept waiting", cpu: 1000, wall: 2000, forced: 50, steal: None, stall: None, disk: None, late: 0, expected: Some(Doubt::Starved(0.5)) },
+        Row { case: "without PSI: asleep", cpu: 1000, wall: 2000, forced: 49, steal: None, stall: None, disk: None, late: 0, expected: None },
+        Row { case: "without PSI: kept waiting until the clock ran out", cpu: 300, wall: 3000, forced: 135, steal: None, stall: None, disk: None, late: 0, expected: Some(Doubt::Starved(0.9)) },
+        Row { case: "without PSI: asleep until the clock ran out", cpu: 1, wall: 3000, forced: 2, steal: None, stall: None, disk: None, late: 0, expected: None },
+        Row { case: "waited for the disk until the clock ran out", cpu: 40, wall: 3000, forced: 2, steal: None, stall: boxed(1), disk: boxed(2900), late: 0, expected: Some(Doubt::Disk(2900.0 / 3000.0)) },
+        Row { case: "waited for the disk a little", cpu: 40, wall: 3000, forced: 2, steal: None, stall: boxed(1), disk: boxed(150), late: 0, expected: None },
+        Row { case: "waited for the disk, far from every limit", cpu: 40, wall: 2699, forced: 2, steal: None, stall: boxed(1), disk: boxed(2600), late: 0, expected: None },
+        Row { case: "v1: idle while the disk was waited for", cpu: 40, wall: 3000, forced: 2, steal: None, stall: machine(10), disk: machine(2000), late: 0, expected: Some(Doubt::Disk(2.0 / 3.0)) },
+        Row { case: "v1: others waited for the disk, it did not", cpu: 1000, wall: 1010, forced: 9, steal: None, stall: machine(10), disk: machine(1000), late: 0, expected: None },
+        Row { case: "kept waiting for both", cpu: 300, wall: 3000, forced: 900, steal: None, stall: boxed(1500), disk: boxed(1200), late: 0, expected: Some(Doubt::Stall(0.5)) },
+        Row { case: "a machine that stood still", cpu: 40, wall: 3000, forced: 2, steal: None, stall: None, disk: None, late: 2900, expected: Some(Doubt::Late(ms(2900))) },
+        Row { case: "whoever watched it waited for a CPU as well", cpu: 40, wall: 3000, forced: 2, steal: None, stall: None, disk: None, late: 499, expected: None },
+        Row { case: "stood still, far from every limit", cpu: 40, wall: 2600, forced: 2, steal: None, stall: None, disk: None, late: 2500, expected: None },
+        Row { case: "a machine that counts nothing", cpu: 1000, wall: 1000, forced: 0, steal: None, stall: None, disk: None, late: 0, expected: None },
     ];
 
     #[test]
     fn every_row_is_as_it_says() {
         for row in &ROWS {
-            let Row { case, cpu, wall, forced, steal, stall, disk, expected } = row;
+            let Row { case, cpu, wall, forced, steal, stall, disk, late, expected } = row;
             let steal = steal.map(|(taken, wanted)| Steal { taken: ms(taken), wanted: ms(wanted) });
             let usage = Usage {
                 cpu: ms(*cpu),
                 wall: ms(*wall),
                 switches_forced: *forced,
-                pressure: Pressure { steal, stall: *stall, disk: *disk },
+                pressure: Pressure { steal, stall: *stall, disk: *disk, late: ms(*late) },
                 ..Usage::default()
             };
             let limits = Limits { cpu: ms(1000), wall: ms(3000), ..Limits::default() };
@@ -206,6 +228,7 @@ mod tests {
                 | (Some(Doubt::Stall(a)), Some(Doubt::Stall(b)))
                 | (Some(Doubt::Starved(a)), Some(Doubt::Starved(b)))
                 | (Some(Doubt::Disk(a)), Some(Doubt::Disk(b))) => near(a, b),
+                (Some(Doubt::Late(a)), Some(Doubt::Late(b))) => a == b,
                 _ => false,
             };
             assert!(same, "{case}: {:?}", doubt(&usage, &limits));
@@ -222,5 +245,6 @@ mod tests {
     fn the_reason_is_words() {
         assert_eq!(Doubt::Steal(0.123).to_string(), "the hypervisor took 12 % of the CPU time");
         assert_eq!(Doubt::Stall(0.5).to_string(), "it waited for a CPU for 50 % of the time");
+        assert_eq!(Doubt::Late(ms(4810)).to_string(), "the machine stood still for 4.8 s");
     }
 }

@@ -53,6 +53,9 @@ pub struct Pressure {
     pub stall: Option<Stall>,
     /// By disks: pages of programs are read when they are first used.
     pub disk: Option<Stall>,
+    /// How late whoever watched it got to look, at most. A machine that stands still, as while it is
+    /// moved, counts no steal.
+    pub late: Duration,
 }
 
 /// What a hypervisor took of the CPUs that this process may use, all together. Counted in ticks of

@@ -44,6 +44,7 @@ impl Reading {
             steal,
             stall: difference(stall, earlier.stall),
             disk: difference(disk, earlier.disk),
+            late: Duration::ZERO,
         }
     }
 }
@@ -56,6 +57,21 @@ fn difference(now: Option<Stall>, then: Option<Stall>) -> Option<Stall> {
             Some(Stall::Machine(now.saturating_sub(then)))
         }
         _ => None,
+    }
+}
+
+/// How late whoever watches a run got to look, at most.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Late(Duration);
+
+impl Late {
+    /// To be told after each sleep that was to end at `due`, or before.
+    pub(crate) fn woke(&mut self, due: Instant) {
+        self.0 = self.0.max(due.elapsed());
+    }
+
+    pub(crate) fn most(self) -> Duration {
+        self.0
     }
 }
 
@@ -184,6 +200,17 @@ mod tests {
                     full avg10=0.00 avg60=0.00 avg300=0.00 total=7\n";
         assert_eq!((total(text, "some"), total(text, "full")), (Some(22339), Some(7)));
         assert_eq!(total("some avg10=0.00 total=1\n", "full"), None);
+    }
+
+    #[test]
+    fn late_is_the_longest_time_beyond_what_was_due() {
+        let (now, ms) = (Instant::now(), Duration::from_millis);
+        let mut late = Late::default();
+        late.woke(now + ms(60_000));
+        assert_eq!(late.most(), ms(0), "woken before");
+        late.woke(now - ms(700));
+        late.woke(now - ms(20));
+        assert!(late.most() >= ms(700) && late.most() < ms(60_000), "{late:?}");
     }
 
     #[test]

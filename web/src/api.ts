@@ -84,6 +84,7 @@ export interface TestReport {
     stall_of: "box" | "machine" | null;
     disk_ms: number | null;
     disk_of: "box" | "machine" | null;
+    late_ms: number | null;
   };
   again?: Again;
 }

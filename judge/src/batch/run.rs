@@ -252,11 +252,20 @@ enum RunError {
 fn pressure(usage: &Usage) -> Pressure {
     let Usage { cpu: _, wall: _, memory: _, switches_voluntary, switches_forced, pressure } =
         *usage;
-    let sandbox::Pressure { steal, stall, disk } = pressure;
+    let sandbox::Pressure { steal, stall, disk, late } = pressure;
     let (stall_ms, stall_of) = stalled(stall);
     let (disk_ms, disk_of) = stalled(disk);
     let steal_ms = steal.map(|steal| ms(steal.taken));
-    Pressure { switches_voluntary, switches_forced, steal_ms, stall_ms, stall_of, disk_ms, disk_of }
+    Pressure {
+        switches_voluntary,
+        switches_forced,
+        steal_ms,
+        stall_ms,
+        stall_of,
+        disk_ms,
+        disk_of,
+        late_ms: Some(ms(late)),
+    }
 }
 
 fn stalled(stall: Option<Stall>) -> (Option<f64>, Option<StallOf>) {

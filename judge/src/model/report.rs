@@ -178,6 +178,9 @@ pub struct Pressure {
     /// Whose time that is.
     #[serde(default)]
     pub disk_of: Option<StallOf>,
+    /// How late whoever watched it got to look, at most.
+    #[serde(default)]
+    pub late_ms: Option<f64>,
 }
 
 /// Whose stall it is.

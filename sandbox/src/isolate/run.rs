@@ -20,6 +20,7 @@ use super::verdict::{Exit, Stop};
 use super::workdir::Work;
 use crate::cgroup::{self, Entry, Group};
 use crate::native::filter::Op;
+use crate::pressure::Late;
 use crate::{Bytes, Cancel, Captured, Limits, Pressure, pressure};
 
 /// How long isolate has to take down a box that we ended, and output to come to its end.
@@ -152,10 +153,12 @@ impl Run<'_> {
             output: Stream::new(output, self.limits.output),
             errors: Stream::new(Some(errors), self.limits.stderr),
             stopped: None,
+            late: Late::default(),
         };
         let watched = watch.until_ended();
         let wall = watch.started.elapsed();
         let pressure = pressure::now(group).since(&before);
+        let pressure = Pressure { late: watch.late.most(), ..pressure };
         if watched.is_err() {
             watch.end_now();
         }
@@ -246,6 +249,7 @@ struct Watch<'a> {
     output: Stream,
     errors: Stream,
     stopped: Option<Stop>,
+    late: Late,
 }
 
 impl Watch<'_> {
@@ -257,7 +261,9 @@ impl Watch<'_> {
         loop {
             let now = Instant::now();
             let until = [given_up.unwrap_or(wall), look].into_iter().min().unwrap_or(wall);
-            if self.poll(until.saturating_duration_since(now))? {
+            let ended = self.poll(until.saturating_duration_since(now))?;
+            self.late.woke(until.max(now));
+            if ended {
                 return Ok(());
             }
             let now = Instant::now();

@@ -70,6 +70,7 @@ pub(super) fn run<T>(
     }
     let ends = std::mem::take(&mut watched.ends);
     let pressure = pressure::now(Some(slot.group())).since(&before);
+    let pressure = Pressure { late: watched.late.most(), ..pressure };
     let mut outcome = judge(&slot, watched, &limits, &argv)?;
     outcome.usage.pressure = pressure;
     let collected = collect::files(slot.phase.work.mount(), &collect);
@@ -156,7 +157,7 @@ impl Streams {
             fds.push(artefact.as_fd());
         }
         fds.extend(stdin.as_ref().map(AsFd::as_fd));
-        socket::send(slot.phase.request.as_fd(), message, &fds)
+        socket::send_with(slot.phase.request.as_fd(), message, &fds, None)
             .map_err(step("send the command"))?;
         // A caller's pipe ends for whoever reads it when the guest has ended it.
         let captured = outputs.stdout.is_some();
@@ -178,7 +179,7 @@ fn judge(
     limits: &Limits,
     argv: &[String],
 ) -> Result<Outcome, SlotError> {
-    let Watched { done, cause, switches, wall, stdout, stderr, ends: _ } = watched;
+    let Watched { done, cause, switches, late: _, wall, stdout, stderr, ends: _ } = watched;
     let group = slot.group();
     let out_of_memory = group.out_of_memory().map_err(SlotError::Cgroup)?;
     let ending = match done {

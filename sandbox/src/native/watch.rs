@@ -15,6 +15,7 @@ use super::switches::{self, Switches};
 use super::termination::Cause;
 use super::wire::Done;
 use crate::cgroup::Group;
+use crate::pressure::Late;
 use crate::{Bytes, Cancel, Captured, Limits};
 
 /// How long a killed box may take to be gone.
@@ -34,6 +35,7 @@ pub(super) struct Watched {
     pub(super) cause: Option<Cause>,
     /// Of a guest that was killed.
     pub(super) switches: Switches,
+    pub(super) late: Late,
     pub(super) wall: Duration,
     pub(super) stdout: Captured,
     pub(super) stderr: Captured,
@@ -71,6 +73,7 @@ pub(super) fn watch(
         done: None,
         killed: None,
         switches: Switches::default(),
+        late: Late::default(),
         next_look: Instant::now(),
     };
     watch.until_dead(cancel)?;
@@ -85,6 +88,7 @@ pub(super) fn watch(
         done: watch.done,
         cause: watch.killed.map(|(cause, _)| cause),
         switches: watch.switches,
+        late: watch.late,
         wall,
         ends: [watch.stdout.fd, watch.stderr.fd, guest_out, guest_err],
         stdout: watch.stdout.captured,
@@ -102,6 +106,7 @@ struct Watch<'a> {
     /// Why we killed the box, and when.
     killed: Option<(Cause, Instant)>,
     switches: Switches,
+    late: Late,
     /// When the group is looked at next.
     next_look: Instant,
 }
@@ -185,7 +190,7 @@ impl Watch<'_> {
     }
 
     /// Sleeps until something happens or is due.
-    fn wait(&self, now: Instant, cancel: &Cancel) -> Result<Vec<Source>, StepError> {
+    fn wait(&mut self, now: Instant, cancel: &Cancel) -> Result<Vec<Source>, StepError> {
         let due = match self.killed {
             Some((_, since)) => since + DYING,
             None => self.next_look.min(self.started + self.limits.wall),
@@ -207,7 +212,9 @@ impl Watch<'_> {
             Err(e) => return Err(step("wait for the guest")(e)),
         }
         let ready = names.into_iter().zip(fds).filter(|(_, fd)| !fd.revents().is_empty());
-        Ok(ready.map(|(name, _)| name).collect())
+        let ready = ready.map(|(name, _)| name).collect();
+        self.late.woke(due.max(now));
+        Ok(ready)
     }
 }
 
