@@ -200,6 +200,11 @@ impl Metrics {
         }
     }
 
+    /// Where they are.
+    pub(crate) fn registry(&self) -> Registry {
+        self.registry.clone()
+    }
+
     /// Everything as text.
     pub(crate) fn text(&self) -> String {
         let encoded = TextEncoder::new().encode_to_string(&self.registry.gather());

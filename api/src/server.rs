@@ -10,6 +10,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use prometheus::Registry;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -96,6 +97,12 @@ impl Server {
         let listener = TcpListener::bind(address).await;
         let listener = listener.map_err(|source| Error::Listen { address, source })?;
         Ok(Self { app, listener, limits })
+    }
+
+    /// Where its metrics are: others of the process may add theirs.
+    #[must_use]
+    pub fn registry(&self) -> Registry {
+        self.app.metrics().registry()
     }
 
     /// Where it listens; the port is known even if none was asked for.

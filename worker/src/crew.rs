@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use judge::model::{Answer, Report, WorkerFacts};
+use prometheus::proto::MetricFamily;
 use queue::{Consumer, Error, Held, Label, Lease, Outcome, RedisStore, Settled, Token, Verdict};
 use sandbox::Cancel;
 use tokio::sync::{Notify, watch};
@@ -379,6 +380,12 @@ impl Crew {
             }
         }
         self.settles.send_modify(|count| *count += 1);
+    }
+
+    /// What this worker measures, without what every process tells of the queue.
+    pub(crate) fn own_metrics(&self) -> Vec<MetricFamily> {
+        self.measure();
+        self.metrics.own()
     }
 
     /// Gauges that are read rather than told.

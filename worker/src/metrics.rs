@@ -4,6 +4,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use judge::model::Report;
+use prometheus::proto::MetricFamily;
 use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
@@ -43,7 +44,10 @@ const DOUBTS: [&str; 3] = ["confirmed", "changed", "unsettled"];
 /// All metrics of a worker.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    registry: Registry,
+    /// Of this worker.
+    own: Registry,
+    /// What every process tells that knows the queue.
+    common: Registry,
     scrape: tokio::sync::Mutex<()>,
     queue: QueueMetrics,
     judging: JudgingMetrics,
@@ -141,12 +145,13 @@ impl Maker {
 impl Metrics {
     /// All at zero.
     pub(crate) fn new() -> Self {
-        let m = Maker(Registry::new());
-        let build = m.gauges("evalx_build_info", "What runs; always 1.", &["version", "revision"]);
+        let (m, common) = (Maker(Registry::new()), Maker(Registry::new()));
+        let build =
+            common.gauges("evalx_build_info", "What runs; always 1.", &["version", "revision"]);
         let revision = option_env!("EVALX_REVISION").unwrap_or("unknown");
         build.with_label_values(&[env!("CARGO_PKG_VERSION"), revision]).set(1);
         let metrics = Self {
-            queue: QueueMetrics::new(&m),
+            queue: QueueMetrics::new(&common),
             judging: JudgingMetrics::new(&m),
             slots: m.gauges("evalx_worker_slots", "Boxes that may run, by state.", &["state"]),
             desired: m.gauge("evalx_worker_slots_desired", "Slots that were asked for."),
@@ -180,7 +185,8 @@ impl Metrics {
                 "Time to an answer of the queue, by operation.",
                 &["operation"],
             ),
-            registry: m.0,
+            own: m.0,
+            common: common.0,
             scrape: tokio::sync::Mutex::default(),
         };
         metrics.begin();
@@ -293,9 +299,16 @@ impl Metrics {
         self.queue.set(snapshot);
     }
 
+    /// Those of this worker, without what every process tells.
+    pub(crate) fn own(&self) -> Vec<MetricFamily> {
+        self.own.gather()
+    }
+
     /// Everything as text.
     pub(crate) fn text(&self) -> String {
-        let encoded = TextEncoder::new().encode_to_string(&self.registry.gather());
+        let mut families = [self.common.gather(), self.own.gather()].concat();
+        families.sort_by(|a, b| a.name().cmp(b.name()));
+        let encoded = TextEncoder::new().encode_to_string(&families);
         encoded.expect("writing to a string does not fail")
     }
 }
@@ -497,7 +510,7 @@ mod tests {
     fn each_name_has_our_prefix_and_each_metric_a_sentence() {
         let metrics = Metrics::new();
         metrics.snapshot(&Snapshot::default());
-        for family in metrics.registry.gather() {
+        for family in [metrics.common.gather(), metrics.own()].concat() {
             assert!(family.name().starts_with("evalx_"), "{}", family.name());
             assert!(family.help().ends_with('.'), "{}", family.name());
         }

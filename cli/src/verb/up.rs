@@ -110,7 +110,8 @@ async fn together(
 ) -> Result<Exit, Failure> {
     let place = Place::new("here").expect("a visible word");
     let (stop, stops) = mpsc::channel(2);
-    let working = worker::embedded(store, Embedded { place, policy, grace: GRACE }, judging, stops);
+    let config = Embedded { place, policy, grace: GRACE, registry: server.registry() };
+    let working = worker::embedded(store, config, judging, stops);
     let serving = async {
         server.run(end).await;
         // It may have ended already.

@@ -146,6 +146,15 @@ fn each_command_is_typed_by_a_test() {
         }
     }
     assert_eq!(used, BLOCKS.len(), "a row of tests/pages/mod.rs is of no block");
+    // On a true node what begins with helm or kubectl, and the rest on one machine.
+    let programs = ["helm", "kubectl", "evalx", "redis-cli", "curl", "df"];
+    for page in files(&root.join("docs/runbooks"), "md") {
+        let page = page.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+        for line in commands(&page).iter().flatten().flat_map(|block| block.lines()) {
+            let program = line.split(' ').next().unwrap();
+            assert!(program.is_empty() || programs.contains(&program), "{page}: {line}");
+        }
+    }
     for row in BLOCKS {
         if let Typed::By(file) = row.typed {
             assert!(root.join(file).is_file(), "{row:?}");

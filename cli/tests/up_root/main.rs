@@ -30,7 +30,7 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 
 type Case = (&'static str, fn());
 
-const CASES: [Case; 13] = [
+const CASES: [Case; 14] = [
     ("up is ready in a second, judges over http and leaves nothing", judges_and_leaves_nothing),
     ("a batch in three languages comes back line by line", a_batch_in_three_languages),
     ("the tests of a submission are told one by one", tests_are_told_one_by_one),
@@ -43,6 +43,7 @@ const CASES: [Case; 13] = [
     ("ctrl-c leaves a submission to the server", client::ctrl_c_leaves_it_to_the_server),
     ("start-dev.sh: four workers, a verdict, and nothing left", dev::start_dev),
     ("what README and docs tell to type before a service works", typed::before_a_service),
+    ("what runbooks tell to type on Redis and a service works", typed::runbooks),
     ("the servers that README and docs tell to start work", typed::servers),
 ];
 
@@ -85,7 +86,15 @@ fn judges_and_leaves_nothing() {
     let languages: Value = serde_json::from_str(&up.ask("GET /v1/languages", "").1).unwrap();
     let c = languages.as_array().unwrap().iter().find(|l| l["id"] == "c").unwrap();
     assert_eq!(c["available"], true);
-    reference::compare("Service", &up.ask("GET /metrics", "").1);
+    let scrape = up.ask("GET /metrics", "").1;
+    reference::compare_beside("Service", "Worker", &scrape);
+    for line in [
+        "evalx_submissions_finished_total{language=\"c\",verdict=\"AC\"} 1",
+        "evalx_worker_jobs{state=\"judging\"} 0",
+        "evalx_turnaround_seconds_count 2",
+    ] {
+        assert!(scrape.lines().any(|l| l == line), "{line} in {scrape}");
+    }
     let Done { code, stdout: _, stderr, left } = up.stop(Signal::TERM);
     assert_eq!(code, Some(0), "{stderr}");
     assert!(stderr.lines().all(|line| line.starts_with("evalx: evalX is up")), "{stderr}");

@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
-use crate::pages::{BLOCKS, Block, Typed, commands_of, root};
+use crate::pages::{BLOCKS, Block, Typed, commands, commands_of, root};
 use crate::scene::pause;
 use crate::scene::up::Up;
 
@@ -239,4 +239,49 @@ pub(crate) fn servers() {
         let said = desk.types(&format!("{ask} {header} http://{address}/v1/fleet"));
         assert_eq!(said.unwrap(), code);
     }
+}
+
+/// What runbooks tell to type without a cluster.
+pub(crate) fn runbooks() {
+    let mut desk = Desk::new();
+    let redis = port();
+    let config =
+        format!("bind 127.0.0.1\nport {redis}\nsave \"\"\ndir {}\n", desk.path().display());
+    fs::write(desk.path().join("redis.conf"), config).unwrap();
+    let _redis = desk.starts("redis-server redis.conf");
+    until("Redis answers", || TcpStream::connect(("127.0.0.1", redis)).is_ok());
+    let url = format!("redis://127.0.0.1:{redis}");
+    let mut server = desk.starts(&format!("evalx server --redis {url}"));
+    let address = server.address();
+    let post =
+        "-H 'content-type: application/json' -d '{\"language\":\"c\",\"source\":\"int main;\"}'";
+    let said = desk.types(&format!("curl -s {post} http://{address}/v1/submissions")).unwrap();
+    let (_, id) = said.split_once(r#""id":""#).unwrap_or_else(|| panic!("{said}"));
+    desk.instead = vec![
+        ("http://judge.example:2358", format!("http://{address}")),
+        (
+            "URL/v1/submissions/ID",
+            format!("http://{address}/v1/submissions/{}", &id[..id.find('"').unwrap()]),
+        ),
+        ("/var/lib/redis", desk.path().display().to_string()),
+    ];
+    let (mut typed, mut faults) = (0, Vec::new());
+    for page in fs::read_dir(root().join("docs/runbooks")).unwrap() {
+        let page = format!("docs/runbooks/{}", page.unwrap().file_name().to_str().unwrap());
+        for line in commands(&page).iter().flatten().flat_map(|block| block.lines()) {
+            if ["kubectl ", "helm ", " "].iter().any(|begins| line.starts_with(begins)) {
+                continue;
+            }
+            typed += 1;
+            match desk.types(&format!("export REDIS_URL={url}\n{line}")) {
+                // Which is how redis-cli and the service refuse.
+                Ok(said) if !said.contains("ERR") && !said.contains("\"error\"") => {}
+                Ok(said) | Err(said) => faults.push(format!("{page}: {line}\n{said}")),
+            }
+        }
+    }
+    assert!(typed >= 15, "{typed}");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let kept = fs::read_to_string(desk.path().join("redis.conf")).unwrap();
+    assert!(kept.contains("\nappendfsync always\n"), "what Redis is told to keep: {kept}");
 }

@@ -19,9 +19,13 @@ pub(crate) type Families = BTreeMap<String, Family>;
 /// Compares a table of the page with a scrape.
 #[allow(dead_code, reason = "not every target that includes this file has a scrape")]
 pub(crate) fn compare(section: &str, scrape: &str) {
+    compare_families(section, &families(scrape));
+}
+
+fn compare_families(section: &str, shown: &Families) {
     let page = fs::read_to_string(path()).unwrap();
     let (before, old, after) = split(&page, section);
-    let new = table(&families(scrape));
+    let new = table(shown);
     if std::env::var_os("UPDATE").is_some() {
         fs::write(path(), [before, &new, after].concat()).unwrap();
         return;
@@ -31,6 +35,22 @@ pub(crate) fn compare(section: &str, scrape: &str) {
         "the table {section} of docs/metrics.md is not what is scraped; write it with UPDATE=1, and \
          look at the difference\n{old}\n{new}"
     );
+}
+
+/// The same with a process that is `other` as well; what is only that one's is in the other table.
+#[allow(dead_code, reason = "not every target that includes this file has such a scrape")]
+pub(crate) fn compare_beside(section: &str, other: &str, scrape: &str) {
+    let (own, others) = (documented(section), documented(other));
+    let only_others = |name: &String| others.contains_key(name) && !own.contains_key(name);
+    let (beside, shown) =
+        families(scrape).into_iter().partition::<Families, _>(|(name, _)| only_others(name));
+    compare_families(section, &shown);
+    assert!(!beside.is_empty(), "nothing of {other}");
+    for (name, Family { kind, labels, help }) in beside {
+        let page = &others[&name];
+        let same = (&kind, &help) == (&page.kind, &page.help) && labels.is_subset(&page.labels);
+        assert!(same, "{name} is not as in the table {other}");
+    }
 }
 
 /// The metrics of one table of the page.
