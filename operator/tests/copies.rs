@@ -130,6 +130,34 @@ fn values_schema_and_descriptions_are_of_the_same_things() {
     assert_eq!(bounded, described, "every value has its bounds");
 }
 
+/// Where null is no refusal: what a default is nothing or false by anyway.
+fn may_lack(default: &Value) -> bool {
+    match default {
+        Value::Bool(on) => !on,
+        Value::String(text) => text.is_empty(),
+        Value::Number(_) => false,
+        Value::Null | Value::Array(_) | Value::Object(_) => true,
+    }
+}
+
+/// Helm takes a value away that is set to null, and a template would render nothing for it.
+#[test]
+fn what_has_a_default_cannot_be_taken_away() {
+    let schema: Value = serde_json::from_str(&text("values.schema.json")).unwrap();
+    for Setting { path, default, words: _ } in settings() {
+        if may_lack(&default) {
+            continue;
+        }
+        let mut at = &schema;
+        for key in path.split('.') {
+            let required =
+                at["required"].as_array().is_some_and(|all| all.iter().any(|k| k == key));
+            assert!(required, "{path}: the schema does not require {key}");
+            at = &at["properties"][key];
+        }
+    }
+}
+
 #[test]
 fn the_readme_has_every_value() {
     let mut table = String::from("| value | default | |\n|---|---|---|\n");

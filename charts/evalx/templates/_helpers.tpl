@@ -60,9 +60,8 @@ app.kubernetes.io/instance: {{ (index . 0).Release.Name | quote }}
 
 {{/* Labels of their pods, which a new version of the chart alone does not make anew. */}}
 {{- define "evalx.podLabelsOf" -}}
-{{ include "evalx.selectorOf" . }}
-app.kubernetes.io/component: {{ index . 1 }}
-app.kubernetes.io/part-of: evalx
+{{- $ours := dict "app.kubernetes.io/component" (index . 1) "app.kubernetes.io/part-of" "evalx" -}}
+{{- merge (include "evalx.selectorOf" . | fromYaml) $ours (deepCopy (index . 0).Values.commonLabels) | toYaml -}}
 {{- end -}}
 
 {{/*

@@ -6,7 +6,7 @@ use e2e::audit::Mark;
 use e2e::operator::{JUDGES, NAMESPACE, USER, may};
 use e2e::scene::{self, Scene};
 use e2e::wait::{secs, throughout, until};
-use e2e::{document, helm, kubectl};
+use e2e::{document, helm, kubectl, programs};
 use serde_json::json;
 
 use crate::{RELEASE, clean, install, leave, monitored, operator, uid};
@@ -120,6 +120,12 @@ pub(crate) async fn notes(scene: Arc<Scene>) {
         uid(&scene, "service/judge-api", "typed").map(drop)
     })
     .await;
+    // The submission is that of the page, which is sent on a true node.
+    let page = std::fs::read_to_string(programs::checkout().join("docs/cluster.md")).unwrap();
+    let (_, block) = page.split_once("```sh\nkubectl -n judges port-forward").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let indented = format!("kubectl -n typed port-forward{block}").replace('\n', "\n     ");
+    assert!(rest.contains(indented.trim_end()), "{indented} in {rest}");
     let (_, delete) = rest.split_once("kubectl delete judgeclusters").unwrap();
     let delete: Vec<&str> = delete.lines().next().unwrap().split_whitespace().collect();
     kubectl::run(scene.cluster(), &[&["delete", "judgeclusters"], &delete[..]].concat()).unwrap();

@@ -31,6 +31,10 @@ pub(crate) async fn named(scene: Arc<Scene>) {
         ("commonLabels.team=1", "/commonLabels/team", "want string"),
         ("commonLabels=null", "", "missing property 'commonLabels'"),
         ("metrics=null", "", "missing property 'metrics'"),
+        ("image.repository=null", "/image", "missing property 'repository'"),
+        ("crds.enabled=null", "/crds", "missing property 'enabled'"),
+        ("networkPolicy.enabled=null", "/networkPolicy", "missing property 'enabled'"),
+        ("redis.storage.size=null", "/redis/storage", "missing property 'size'"),
         ("fullnameOverride=9lives", "/fullnameOverride", "does not match pattern"),
         ("priorityClass.name=", "/priorityClass/name", "does not match pattern"),
         ("redis.storage.size=much", "/redis/storage/size", "does not match pattern"),
@@ -54,7 +58,7 @@ pub(crate) async fn named(scene: Arc<Scene>) {
 }
 
 pub(crate) async fn together(scene: Arc<Scene>) {
-    let wrong: [(&[&str], &str); 8] = [
+    let wrong: [(&[&str], &str); 11] = [
         (&["api.enabled=true", "api.openToAll=true"], "set api.queue.url, api.queue.urlSecretRef"),
         (
             &["api.enabled=true", "redis.enabled=true"],
@@ -72,6 +76,26 @@ pub(crate) async fn together(scene: Arc<Scene>) {
         (
             &["api.enabled=true", "api.queue.url=redis://r", "api.queue.urlSecretRef.name=r"],
             "api.queue.url and api.queue.urlSecretRef.name are both set",
+        ),
+        (
+            &[
+                "api.enabled=true",
+                "api.openToAll=true",
+                "redis.enabled=true",
+                "api.queue.url=redis://r",
+            ],
+            "redis.enabled makes a Redis, and api.queue names another one",
+        ),
+        (
+            &["workerNamespace.create=true", "workerNamespace.name=evalx-system"],
+            "workerNamespace.name is the release's own namespace, which is there already",
+        ),
+        (
+            &[
+                "metrics.prometheusRule.enabled=true",
+                "metrics.prometheusRule.disabled.EvalxNoCapcity=true",
+            ],
+            "metrics.prometheusRule.disabled names EvalxNoCapcity, which is no alert of the chart",
         ),
         (&["leaderElection.renewDeadlineSeconds=15"], "less than leaseDurationSeconds"),
         (&["leaderElection.retryPeriodSeconds=10"], "less than renewDeadlineSeconds"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use e2e::operator::NAMESPACE;
 use e2e::scene::Scene;
 use e2e::wait::{secs, until};
-use e2e::{helm, kubectl, programs};
+use e2e::{document, helm, kubectl, programs};
 use serde_json::{Value, json};
 
 use crate::render::{objects, template};
@@ -70,6 +70,23 @@ pub(crate) async fn whole(scene: Arc<Scene>) {
     for what in ["deployment/evalx-api", "service/evalx-api", "networkpolicy/evalx-redis"] {
         uid(&scene, what, NAMESPACE).unwrap();
     }
+    // A secret made as the page says has what the service mounts.
+    let tokens = tempfile::tempdir().unwrap();
+    let file = tokens.path().join("tokens.yaml");
+    std::fs::write(&file, "tokens: []\n").unwrap();
+    let command = document::commands("docs/harden.md").unwrap();
+    let [command] = &command[..] else { panic!("{command:?}") };
+    let command: Vec<String> = command
+        .iter()
+        .map(|word| match word.as_str() {
+            "judges" => NAMESPACE.to_owned(),
+            "--from-file=tokens.yaml" => format!("--from-file={}", file.display()),
+            word => word.to_owned(),
+        })
+        .collect();
+    document::type_in(cluster, &command).unwrap();
+    let key = ["get", "secret/tokens", "-n", NAMESPACE, "-o", r"jsonpath={.data.tokens\.yaml}"];
+    assert_eq!(kubectl::run(cluster, &key).unwrap(), "dG9rZW5zOiBbXQo=");
     // The namespace is `restricted`.
     until(secs(60), "both have pods", async || {
         let pods = ["get", "pods", "-n", NAMESPACE, "-o", "name"];
@@ -97,5 +114,6 @@ pub(crate) async fn whole(scene: Arc<Scene>) {
     .await;
     // And with it nothing that was in the queue.
     uid(&scene, CLAIM, NAMESPACE).unwrap();
-    kubectl::run(cluster, &["delete", CLAIM, "-n", NAMESPACE, "--timeout=60s"]).unwrap();
+    let delete = ["delete", CLAIM, "secret/tokens", "-n", NAMESPACE, "--timeout=60s"];
+    kubectl::run(cluster, &delete).unwrap();
 }

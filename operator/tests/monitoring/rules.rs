@@ -63,6 +63,19 @@ fn an_alert_reads_what_is_there() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Prometheus 3 stores `le="10"` as `10.0`, older ones as it is scraped (its migration guide).
+#[test]
+fn no_bucket_is_asked_for_as_one_version_stores_it() {
+    for (folder, extension) in [("charts/evalx/rules", "yaml"), ("charts/evalx/dashboards", "json")]
+    {
+        for (name, text) in files(folder, extension) {
+            let exact = ["{le=", ",le=", " le="].iter().flat_map(|le| text.split(le).skip(1));
+            let exact: Vec<&str> = exact.filter(|rest| !rest.starts_with('~')).collect();
+            assert!(exact.is_empty(), "{name}: le={}", &exact[0][..exact[0].len().min(20)]);
+        }
+    }
+}
+
 #[test]
 fn each_alert_has_a_runbook_and_each_runbook_an_alert() {
     let (alerts, pages) = (alerts(), files("docs/runbooks", "md"));
