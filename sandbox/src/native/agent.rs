@@ -97,8 +97,9 @@ struct Told {
     locks: u32,
 }
 
-/// So often a run may lock or unlock ranges of files; what the kernel keeps of one is 192 bytes.
-const LOCKS: u32 = 50_000;
+/// So often a run may lock or unlock ranges of files, SQLite does it six times a transaction. What the
+/// kernel keeps of one is 192 bytes.
+const LOCKS: u32 = 100_000;
 
 impl Told {
     /// Loads the slot's filter.
