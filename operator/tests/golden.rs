@@ -140,6 +140,29 @@ fn other_languages_are_other_pods_of_workers_and_service() {
     assert_eq!(annotations(&fleet, Kind::Deployment), Value::Null);
 }
 
+/// What the API server would add is said, or each start of an operator would write it again; and what
+/// is nothing is said where another's rule would open something.
+#[test]
+fn network_policies_say_everything() {
+    let mut cluster = cluster(&root().join("examples/judgecluster.yaml"));
+    let rule = serde_json::json!({ "ports": [{ "port": 443 }, { "port": 53, "protocol": "UDP" }] });
+    cluster.spec.network_policy.extra_egress =
+        serde_json::from_value(serde_json::json!([rule, {}])).unwrap();
+    cluster.spec.queue = serde_json::from_value(serde_json::json!({ "managed": {} })).unwrap();
+    let (fleet, _) = fleet(&cluster, false);
+    let policy = |name: &str| {
+        let mut objects = build(&fleet).into_iter();
+        let found = objects.find(|o| o.kind == Kind::NetworkPolicy && o.name == name).unwrap();
+        found.value["spec"].clone()
+    };
+    let ports = serde_json::json!([
+        { "port": 443, "protocol": "TCP" }, { "port": 53, "protocol": "UDP" },
+    ]);
+    let egress = &policy("judge-worker")["egress"];
+    assert_eq!((&egress[2]["ports"], &egress[3]), (&ports, &serde_json::json!({})));
+    assert_eq!(policy("judge-redis")["egress"], serde_json::json!([]));
+}
+
 /// As for the kubelet, which tells the worker the whole node then.
 #[test]
 fn a_limit_of_zero_is_none() {

@@ -11,7 +11,7 @@ pub(super) fn policies(fleet: &Fleet) -> Vec<Object> {
     let Some(network) = &fleet.network else { return Vec::new() };
     let dns = [("UDP", 53), ("TCP", 53)].map(|(protocol, port)| port_of(protocol, port));
     let mut egress = vec![json!({ "ports": dns }), queue(fleet)];
-    egress.extend(network.extra_egress.iter().cloned());
+    egress.extend(network.extra_egress.iter().cloned().map(whole));
     let worker = json!({ "spec": {
         "podSelector": { "matchLabels": selector_of(&fleet.id, "worker") },
         "policyTypes": ["Ingress", "Egress"],
@@ -63,8 +63,22 @@ fn redis(fleet: &Fleet) -> Object {
             "from": [{ "podSelector": { "matchLabels": own } }],
             "ports": [port_of("TCP", super::redis::PORT)],
         }],
+        // Nothing; a rule of somebody else's is written away.
+        "egress": [],
     }});
     Object::new(fleet, Kind::NetworkPolicy, "redis", super::redis::name(&fleet.id.name), body)
+}
+
+/// A rule with the protocol that the API server would put there (`SetDefaults_NetworkPolicyPort` of
+/// Kubernetes), or it would not be as it was written.
+fn whole(mut rule: Value) -> Value {
+    let ports = rule.get_mut("ports").and_then(Value::as_array_mut);
+    for port in ports.into_iter().flatten() {
+        if port["protocol"].is_null() {
+            port["protocol"] = "TCP".into();
+        }
+    }
+    rule
 }
 
 fn port_of(protocol: &str, port: u16) -> Value {

@@ -39,7 +39,10 @@ pub(super) fn daemon_set(fleet: &Fleet) -> Object {
         "revisionHistoryLimit": 3,
         "updateStrategy": {
             "type": "RollingUpdate",
-            "rollingUpdate": { "maxUnavailable": fleet.update.max_unavailable },
+            // The surge is never more than none: two workers on one node would both count it. It is
+            // said because a surge of somebody else's beside `maxUnavailable` makes what we write
+            // invalid.
+            "rollingUpdate": { "maxUnavailable": fleet.update.max_unavailable, "maxSurge": 0 },
         },
         "template": template(fleet),
     }});

@@ -5,8 +5,26 @@ use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
 use super::version;
-use crate::build::{APPLIED, Object, digest};
+use crate::build::{APPLIED, Kind, Object, digest};
 use crate::crd::Amount;
+
+/// Fields that are ours with all that is below them. Kubernetes' types say of them that an apply
+/// replaces them as one (`x-kubernetes-map-type` and `-list-type: atomic`), so that what others put
+/// there is drift, and mended by the write. But for `data`: whoever mounts a ConfigMap has all of
+/// it.
+const WHOLE: [&str; 10] = [
+    "data",
+    "selector",
+    "podSelector",
+    "namespaceSelector",
+    "nodeSelector",
+    "egress",
+    "ingress",
+    "tolerations",
+    // Of an affinity. Itself it is none of them: another kind of affinity beside ours is others'.
+    "requiredDuringSchedulingIgnoredDuringExecution",
+    "preferredDuringSchedulingIgnoredDuringExecution",
+];
 
 /// An object that is ours.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,17 +71,23 @@ impl Live {
         // Items of a list come without their kind.
         let told = |key: &&String| !matches!(key.as_str(), "apiVersion" | "kind");
         let wanted_parts = wanted.value.as_object().into_iter().flatten();
-        wanted_parts.filter(|(key, _)| told(key)).all(|(key, part)| covers(&self.value[key], part))
-            || self
-                .settled
+        let mut wanted_parts = wanted_parts.filter(|(key, _)| told(key));
+        let covered = wanted_parts
+            .all(|(key, part)| covers_as(&self.value[key], part, Manner::default().below(key)));
+        // It is mounted beside `data`, and we never write one.
+        let binary = wanted.kind == Kind::ConfigMap && !is_nothing(&self.value["binaryData"]);
+        let settled = || {
+            self.settled
                 .as_ref()
                 .is_some_and(|(of, content)| of == mark && *content == self.content())
+        };
+        (covered && !binary) || settled()
     }
 
     fn content(&self) -> String {
         let meta = &self.value["metadata"];
         let meta = json!([meta["labels"], meta["annotations"], meta["ownerReferences"]]);
-        digest(&json!([meta, self.value["spec"], self.value["data"]]))
+        digest(&json!([meta, self.value["spec"], self.value["data"], self.value["binaryData"]]))
     }
 }
 
@@ -71,27 +95,60 @@ fn applied(value: &Value) -> &str {
     value["metadata"]["annotations"][APPLIED].as_str().unwrap_or_default()
 }
 
+/// How a field is compared: as those above it say.
+#[derive(Debug, Clone, Copy, Default)]
+struct Manner {
+    /// Texts are amounts.
+    amounts: bool,
+    /// Nobody else has anything here.
+    whole: bool,
+}
+
+impl Manner {
+    fn below(self, key: &str) -> Self {
+        Self {
+            amounts: self.amounts || matches!(key, "requests" | "limits" | "divisor"),
+            whole: self.whole || WHOLE.contains(&key),
+        }
+    }
+
+    /// Whether `wanted` may be absent. What is whole has maps in which an empty text is a value, and
+    /// selectors that select everything when they are empty: there only an empty list is left out.
+    fn may_be_absent(self, wanted: &Value) -> bool {
+        match self.whole {
+            true => wanted.is_null() || wanted.as_array().is_some_and(Vec::is_empty),
+            false => is_nothing(wanted),
+        }
+    }
+}
+
 /// Whether everything that `wanted` says holds in `live`, which may say more: defaults, and fields
 /// of others.
 #[must_use]
 pub fn covers(live: &Value, wanted: &Value) -> bool {
-    covers_as(live, wanted, false)
+    covers_as(live, wanted, Manner::default())
 }
 
-fn covers_as(live: &Value, wanted: &Value, amounts: bool) -> bool {
+fn covers_as(live: &Value, wanted: &Value, manner: Manner) -> bool {
     match (live, wanted) {
-        (Value::Object(live), Value::Object(wanted)) => wanted.iter().all(|(key, wanted)| {
-            let amounts = amounts || matches!(key.as_str(), "requests" | "limits" | "divisor");
-            match live.get(key) {
-                Some(live) => covers_as(live, wanted, amounts),
-                None => is_nothing(wanted),
-            }
-        }),
+        (Value::Object(live), Value::Object(wanted)) => {
+            let more = manner.whole && live.keys().any(|key| !wanted.contains_key(key));
+            !more
+                && wanted.iter().all(|(key, wanted)| {
+                    let manner = manner.below(key);
+                    match live.get(key) {
+                        Some(live) => covers_as(live, wanted, manner),
+                        None => manner.may_be_absent(wanted),
+                    }
+                })
+        }
         (Value::Array(live), Value::Array(wanted)) => {
             live.len() == wanted.len()
-                && live.iter().zip(wanted).all(|(live, wanted)| covers_as(live, wanted, amounts))
+                && live.iter().zip(wanted).all(|(live, wanted)| covers_as(live, wanted, manner))
         }
-        (Value::String(live), Value::String(wanted)) if amounts => Amount::same(live, wanted),
+        (Value::String(live), Value::String(wanted)) if manner.amounts => {
+            Amount::same(live, wanted)
+        }
         (live, wanted) => live == wanted,
     }
 }
@@ -129,5 +186,103 @@ mod tests {
         let of = |key: &str, text: &str| json!({ key: { "cpu": text } });
         assert!(covers(&of("requests", "1"), &of("requests", "1000m")));
         assert!(!covers(&of("labels", "1"), &of("labels", "1000m")));
+    }
+
+    fn object(kind: Kind, body: Value) -> Object {
+        let mut value = json!({ "metadata": { "annotations": { APPLIED: "digest" } } });
+        value.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+        Object { kind, name: "c".to_owned(), value }
+    }
+
+    /// Whether what `there` says is as it should be.
+    fn is(kind: Kind, there: Value, wanted: Value) -> bool {
+        let Object { value, .. } = object(kind, there);
+        let live = Live { uid: String::new(), version: 1, owner: None, value, settled: None };
+        live.is(&object(kind, wanted))
+    }
+
+    #[test]
+    fn what_is_ours_whole_has_nothing_of_others() {
+        let port = json!({ "protocol": "TCP", "port": 53 });
+        let policy = |port: Value, selector: Value, from: Value| {
+            json!({ "spec": {
+                "podSelector": { "matchLabels": selector },
+                "ingress": [{ "from": [from] }],
+                "egress": [{ "ports": [port] }],
+            } })
+        };
+        let (labels, from) =
+            (json!({ "a": "b" }), json!({ "podSelector": { "matchLabels": { "a": "b" } } }));
+        let wanted = policy(port.clone(), labels.clone(), from.clone());
+        let fits = |there| is(Kind::NetworkPolicy, there, wanted.clone());
+        assert!(fits(wanted.clone()));
+        let range = json!({ "protocol": "TCP", "port": 53, "endPort": 65535 });
+        assert!(!fits(policy(range, labels.clone(), from.clone())));
+        for more in [json!({ "a": "b", "x": "y" }), json!({ "a": "b", "x": "" })] {
+            assert!(!fits(policy(port.clone(), more, from.clone())));
+        }
+        // Pods of that kind in every namespace.
+        let mut anywhere = from;
+        anywhere["namespaceSelector"] = json!({});
+        assert!(!fits(policy(port, labels, anywhere)));
+    }
+
+    #[test]
+    fn selectors_and_lists_of_pods_are_ours_whole() {
+        let service = |selector: Value| json!({ "spec": { "selector": selector } });
+        let wanted = service(json!({ "a": "b" }));
+        assert!(!is(Kind::Service, service(json!({ "a": "b", "x": "y" })), wanted));
+        let pods = |spec: Value| json!({ "spec": { "template": { "spec": spec } } });
+        let fits = |there: Value, wanted: Value| is(Kind::DaemonSet, pods(there), pods(wanted));
+        let pool = json!({ "nodeSelector": { "pool": "", "zone": "a" } });
+        let more = json!({ "nodeSelector": { "pool": "", "zone": "a", "x": "y" } });
+        assert!(fits(pool.clone(), pool.clone()) && !fits(more, pool.clone()));
+        assert!(!fits(json!({ "nodeSelector": { "zone": "a" } }), pool), "an empty text is one");
+        let some = json!({ "tolerations": [{ "key": "a", "operator": "Exists", "effect": "NoSchedule" }] });
+        let all = json!({ "tolerations": [{ "key": "a", "operator": "Exists" }] });
+        assert!(!fits(some, all), "another effect is tolerated");
+        let required = |terms: Value| json!({ "nodeAffinity": { "requiredDuringSchedulingIgnoredDuringExecution": terms } });
+        let term = json!({ "matchExpressions": [{ "key": "a", "operator": "Exists" }] });
+        let wanted = json!({ "affinity": required(json!({ "nodeSelectorTerms": [term] })) });
+        let mut there = wanted.clone();
+        there["affinity"]["podAffinity"] = json!({});
+        assert!(fits(there.clone(), wanted.clone()), "another kind of affinity is not ours");
+        let terms = &mut there["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+        terms["nodeSelectorTerms"][0]["matchFields"] = json!([{ "key": "metadata.name" }]);
+        assert!(!fits(there, wanted));
+    }
+
+    #[test]
+    fn what_a_server_adds_or_leaves_out_there_is_written_once() {
+        let closed = json!({ "spec": { "egress": [] } });
+        assert!(is(Kind::NetworkPolicy, json!({ "spec": {} }), closed.clone()));
+        assert!(!is(Kind::NetworkPolicy, json!({ "spec": { "egress": [{}] } }), closed));
+        let wanted =
+            object(Kind::NetworkPolicy, json!({ "spec": { "egress": [{ "ports": [{}] }] } }));
+        let mut live = Live {
+            uid: String::new(),
+            version: 1,
+            owner: None,
+            value: json!({
+                "metadata": { "annotations": { APPLIED: "digest" } },
+                "spec": { "egress": [{ "ports": [{ "protocol": "TCP" }] }] },
+            }),
+            settled: None,
+        };
+        assert!(!live.is(&wanted));
+        live.settle(&wanted);
+        assert!(live.is(&wanted));
+        live.value["spec"]["egress"][0]["ports"][0]["endPort"] = 9.into();
+        assert!(!live.is(&wanted));
+    }
+
+    #[test]
+    fn a_config_map_has_what_is_wanted_and_nothing_else() {
+        let wanted = json!({ "data": { "a.yaml": "a" } });
+        let fits = |there| is(Kind::ConfigMap, there, wanted.clone());
+        assert!(fits(wanted.clone()));
+        assert!(!fits(json!({ "data": { "a.yaml": "a", "b.yaml": "b" } })));
+        assert!(!fits(json!({ "data": { "a.yaml": "a", "b.yaml": "" } })));
+        assert!(!fits(json!({ "data": { "a.yaml": "a" }, "binaryData": { "b.yaml": "Yg==" } })));
     }
 }
