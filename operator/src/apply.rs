@@ -144,17 +144,22 @@ async fn one(
     }
 }
 
-/// Whether an object that the watch does not know is not there, or is ours without our labels. An
-/// apply would take it from whoever made it.
+/// Whether an object that the watch does not know as ours is not there, or may be taken. An apply
+/// would take it from whoever made it.
 async fn is_free(context: &Context, seen: &Seen, object: &Object) -> Result<bool, api::Error> {
     let api = api_of(context, seen, object.kind);
     match call("look for an object", api.get_opt(&object.name)).await {
         Ok(None) => Ok(true),
-        Ok(Some(found)) => Ok(Live::of(found).owner.as_ref() == Some(&seen.uid)),
+        Ok(Some(found)) => Ok(is_ours(&Live::of(found), seen)),
         // Then the write says what is missing.
         Err(error) if error.is_forbidden() || error.is_not_found() => Ok(true),
         Err(error) => Err(error),
     }
+}
+
+/// Whether an object is this cluster's, or was that of one of its name and is nobody's now.
+fn is_ours(live: &Live, seen: &Seen) -> bool {
+    live.owner.as_ref() == Some(&seen.uid) || live.is_orphan_of(&seen.key.name)
 }
 
 async fn write(context: &Context, seen: &Seen, object: &Object) -> Result<(), api::Error> {
@@ -262,3 +267,6 @@ pub(crate) async fn delete(
 fn api_of(context: &Context, seen: &Seen, kind: Kind) -> Api<DynamicObject> {
     Api::namespaced_with(context.client.clone(), &seen.key.namespace, &kind.resource())
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
 use super::version;
-use crate::build::{APPLIED, Kind, Object, digest};
+use crate::build::{APPLIED, INSTANCE, Kind, MANAGED_BY, MANAGER, Object, digest};
 use crate::crd::Amount;
 
 /// Fields that are ours with all that is below them. Kubernetes' types say of them that an apply
@@ -59,6 +59,15 @@ impl Live {
     /// Remembers that this is what `wanted` looks like here.
     pub fn settle(&mut self, wanted: &Object) {
         self.settled = Some((applied(&wanted.value).to_owned(), self.content()));
+    }
+
+    /// Whether it is of a cluster of this name that has gone and left it behind, as `kubectl delete
+    /// --cascade=orphan` does: the API server has taken the owner out of it, and nobody else has it.
+    #[must_use]
+    pub fn is_orphan_of(&self, cluster: &str) -> bool {
+        let labels = &self.value["metadata"]["labels"];
+        let ours = labels[MANAGED_BY] == MANAGER && !applied(&self.value).is_empty();
+        ours && labels[INSTANCE] == cluster && self.owner.is_none()
     }
 
     /// Whether nothing is to be written.
@@ -284,5 +293,35 @@ mod tests {
         assert!(!fits(json!({ "data": { "a.yaml": "a", "b.yaml": "b" } })));
         assert!(!fits(json!({ "data": { "a.yaml": "a", "b.yaml": "" } })));
         assert!(!fits(json!({ "data": { "a.yaml": "a" }, "binaryData": { "b.yaml": "Yg==" } })));
+    }
+
+    #[test]
+    fn an_orphan_is_one_of_our_own_making() {
+        let ours = json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {
+                "name": "c-sizing",
+                "labels": { MANAGED_BY: MANAGER, INSTANCE: "c" },
+                "annotations": { APPLIED: "digest" },
+            },
+        });
+        let orphan = |change: Value| {
+            let mut object = ours.clone();
+            for (key, value) in change.as_object().unwrap() {
+                object["metadata"][key] = value.clone();
+            }
+            Live::of(serde_json::from_value(object).unwrap()).is_orphan_of("c")
+        };
+        assert!(orphan(json!({})));
+        assert!(!orphan(json!({ "annotations": {} })));
+        assert!(!orphan(json!({ "labels": { MANAGED_BY: MANAGER, INSTANCE: "d" } })));
+        assert!(!orphan(json!({ "labels": { MANAGED_BY: "Helm", INSTANCE: "c" } })));
+        let owner = |controller: bool| {
+            json!({ "ownerReferences": [{
+                "apiVersion": "v1", "kind": "X", "name": "x", "uid": "x", "controller": controller,
+            }] })
+        };
+        assert!(!orphan(owner(true)));
+        assert!(orphan(owner(false)));
     }
 }

@@ -1,0 +1,195 @@
+//! Against an API server that a closure plays: an apply leaves what others have set, and a budget
+//! with two limits is refused.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use http::{Method, Request, Response};
+use kube::Client;
+use kube::client::Body;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::build::build;
+use crate::dereference::{LanguageFiles, References};
+use crate::metrics::Metrics;
+use crate::validate::validate;
+
+const BUDGET: &str = "/apis/policy/v1/namespaces/ns/poddisruptionbudgets/c-api";
+
+/// What is there, by path.
+#[derive(Debug, Default)]
+struct Server {
+    objects: BTreeMap<String, Value>,
+    version: u64,
+    writes: Vec<String>,
+    /// Writes to paths that end so are refused.
+    refused: Option<&'static str>,
+}
+
+/// Puts `new` into `old`, deeply; null removes.
+fn merge(old: &mut Value, new: &Value) {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => {
+            for (key, value) in new {
+                match value {
+                    Value::Null => drop(old.remove(key)),
+                    value => merge(old.entry(key.clone()).or_insert(Value::Null), value),
+                }
+            }
+        }
+        (old, new) => *old = new.clone(),
+    }
+}
+
+fn failure(code: u16, message: &str) -> (u16, Value) {
+    let reason = if code == 404 { "NotFound" } else { "Invalid" };
+    let status = json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure",
+        "code": code, "reason": reason, "message": message,
+    });
+    (code, status)
+}
+
+impl Server {
+    fn answer(&mut self, method: &Method, path: &str, sent: Option<&Value>) -> (u16, Value) {
+        let there = self.objects.get(path);
+        let Some(sent) = sent else {
+            return there.map_or_else(|| failure(404, "no"), |there| (200, there.clone()));
+        };
+        self.writes.push(format!("{method} {path}"));
+        if self.refused.is_some_and(|end| path.ends_with(end)) {
+            return failure(422, "it is refused");
+        }
+        let mut object = there.cloned().unwrap_or_else(|| json!({ "metadata": { "uid": path } }));
+        merge(&mut object, sent);
+        let limits = ["minAvailable", "maxUnavailable"].map(|limit| object["spec"].get(limit));
+        if limits.iter().all(Option::is_some) {
+            return failure(422, "minAvailable and maxUnavailable cannot be both set");
+        }
+        self.version += 1;
+        object["metadata"]["resourceVersion"] = self.version.to_string().into();
+        self.objects.insert(path.to_owned(), object.clone());
+        (200, object)
+    }
+}
+
+struct Scene {
+    server: Arc<Mutex<Server>>,
+    context: Context,
+    seen: Seen,
+    objects: Vec<Object>,
+}
+
+fn client(server: &Arc<Mutex<Server>>) -> Client {
+    let server = Arc::clone(server);
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let server = Arc::clone(&server);
+        async move {
+            let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+            let bytes = request.into_body().collect_bytes().await.unwrap();
+            let sent: Option<Value> = serde_json::from_slice(&bytes).ok();
+            let (code, value) = server.lock().unwrap().answer(&method, &path, sent.as_ref());
+            let body = Body::from(serde_json::to_vec(&value).unwrap());
+            Ok::<_, tower::BoxError>(Response::builder().status(code).body(body).unwrap())
+        }
+    });
+    Client::new(service, "ns")
+}
+
+impl Scene {
+    /// A cluster with an HTTP service and languages.
+    fn new() -> Self {
+        let server = Arc::<Mutex<Server>>::default();
+        let context = Context::new(client(&server), Metrics::default(), "test");
+        let mut scene = Self { server, context, seen: cluster("before"), objects: Vec::new() };
+        scene.made_by("cluster");
+        scene
+    }
+
+    /// The cluster is one of that uid.
+    fn made_by(&mut self, uid: &str) {
+        self.seen = cluster(uid);
+        let files = BTreeMap::from([("a.yaml".to_owned(), TOY.to_owned())]);
+        let languages = LanguageFiles::Found { name: "mine".to_owned(), files, kept: None };
+        let references = References { languages, service_monitors: false };
+        let spec = self.seen.spec.as_ref().unwrap();
+        let (fleet, complaints) = validate(&self.seen.identity(), spec, &references).unwrap();
+        assert_eq!(complaints, []);
+        self.objects = build(&fleet);
+    }
+
+    async fn apply(&self) -> Vec<Refused> {
+        match apply(&self.context, &self.seen, &self.objects).await.unwrap() {
+            Applied::All(refused) => refused,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Somebody else changes an object, and the watch tells.
+    fn tamper(&self, path: &str, change: impl FnOnce(&mut Value)) {
+        let mut server = self.server.lock().unwrap();
+        server.version += 1;
+        let version = server.version.to_string();
+        let object = server.objects.get_mut(path).unwrap();
+        change(object);
+        object["metadata"]["resourceVersion"] = version.into();
+        let object = object.clone();
+        drop(server);
+        let kind = Kind::ALL.into_iter().find(|kind| object["kind"] == kind.as_str()).unwrap();
+        let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+        let live = Live::of(serde_json::from_value(object).unwrap());
+        self.context.world.sight().put_live(&self.seen.key, kind, &name, live);
+    }
+
+    fn writes(&self) -> Vec<String> {
+        std::mem::take(&mut self.server.lock().unwrap().writes)
+    }
+
+    fn paths(&self) -> Vec<String> {
+        self.server.lock().unwrap().objects.keys().cloned().collect()
+    }
+
+    fn there(&self, path: &str) -> Value {
+        self.server.lock().unwrap().objects[path].clone()
+    }
+}
+
+const TOY: &str = "- {id: toy, name: Toy, tier: full, extensions: [toy], source: a.toy, needs: [toy], \
+                   version: [toy, -v], run: {argv: [toy]}}\n";
+
+fn cluster(uid: &str) -> Seen {
+    let object = json!({
+        "apiVersion": "evalx.dev/v1alpha1", "kind": "JudgeCluster",
+        "metadata": { "name": "c", "namespace": "ns", "uid": uid },
+        "spec": {
+            "image": "evalx:1", "queue": { "url": "redis://r" }, "api": { "openToAll": true },
+            "languages": { "configMapRef": { "name": "mine" } },
+        },
+    });
+    Seen::of(&serde_json::from_value(object).unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_cluster_of_this_name_left_behind_is_taken_over() {
+    let mut scene = Scene::new();
+    scene.apply().await;
+    let paths = scene.paths();
+    for path in &paths {
+        scene.tamper(path, |object| {
+            drop(object["metadata"].as_object_mut().unwrap().remove("ownerReferences"))
+        });
+    }
+    // What is called as one of ours, and is none.
+    scene.tamper(BUDGET, |budget| budget["metadata"]["annotations"] = json!({}));
+    scene.made_by("next");
+    let refused = scene.apply().await;
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0].complaint.reason, reasons::NAME_TAKEN);
+    for path in &paths {
+        let owner = scene.there(path)["metadata"]["ownerReferences"][0]["uid"].clone();
+        let wanted = if path == BUDGET { Value::Null } else { "next".into() };
+        assert_eq!(owner, wanted, "{path}");
+    }
+    assert_eq!(scene.paths(), paths);
+}
