@@ -70,6 +70,11 @@ impl Error {
         self.status().is_some_and(|status| (500..600).contains(&status.code))
     }
 
+    /// What the object would be breaks a rule.
+    pub(crate) fn is_invalid(&self) -> bool {
+        self.status().is_some_and(|status| status.code == 422)
+    }
+
     /// The object is wrong, and trying again does not help.
     pub(crate) fn is_refusal(&self) -> bool {
         let is = |code| matches!(code, 400 | 403 | 413 | 422);

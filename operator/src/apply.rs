@@ -1,5 +1,7 @@
 //! Fourth step: writes what differs from what is there, and removes what is ours and no more wanted.
 
+mod replace;
+
 use std::time::Duration;
 
 use kube::Api;
@@ -163,11 +165,18 @@ fn is_ours(live: &Live, seen: &Seen) -> bool {
 }
 
 async fn write(context: &Context, seen: &Seen, object: &Object) -> Result<(), api::Error> {
-    let params = PatchParams::apply(MANAGER).force();
-    let patch = Patch::Apply(&object.value);
     let api = api_of(context, seen, object.kind);
-    let written = call("write an object", api.patch(&object.name, &params, &patch)).await?;
-    let mut live = Live::of(written);
+    let sent = send(&api, object).await;
+    let in_the_way = match &sent {
+        Err(error) => error.is_invalid() && replace::is_safe(object.kind),
+        // An apply leaves the keys of others.
+        Ok(live) => object.kind == Kind::ConfigMap && !live.is(object),
+    };
+    let sent = match in_the_way && replace::replace(&api, seen, object).await? {
+        true => send(&api, object).await,
+        false => sent,
+    };
+    let mut live = sent?;
     if !live.is(object) {
         live.settle(object);
     }
@@ -180,6 +189,12 @@ async fn write(context: &Context, seen: &Seen, object: &Object) -> Result<(), ap
     );
     context.world.sight().put_live(&seen.key, object.kind, &object.name, live);
     Ok(())
+}
+
+async fn send(api: &Api<DynamicObject>, object: &Object) -> Result<Live, api::Error> {
+    let params = PatchParams::apply(MANAGER).force();
+    let patch = Patch::Apply(&object.value);
+    call("write an object", api.patch(&object.name, &params, &patch)).await.map(Live::of)
 }
 
 fn refuse(context: &Context, seen: &Seen, slot: &(Kind, String), refused: Refused) -> Refused {

@@ -16,6 +16,7 @@ use crate::metrics::Metrics;
 use crate::validate::validate;
 
 const BUDGET: &str = "/apis/policy/v1/namespaces/ns/poddisruptionbudgets/c-api";
+const LANGUAGES: &str = "/api/v1/namespaces/ns/configmaps/c-languages";
 
 /// What is there, by path.
 #[derive(Debug, Default)]
@@ -168,6 +169,62 @@ fn cluster(uid: &str) -> Seen {
         },
     });
     Seen::of(&serde_json::from_value(object).unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_excludes_a_field_of_ours_is_taken_away() {
+    let scene = Scene::new();
+    scene.apply().await;
+    let before = scene.there(BUDGET)["spec"].clone();
+    scene.writes();
+    scene.tamper(BUDGET, |budget| {
+        budget["spec"].as_object_mut().unwrap().remove("maxUnavailable");
+        budget["spec"]["minAvailable"] = 2.into();
+    });
+    assert!(scene.apply().await.is_empty());
+    assert_eq!(scene.there(BUDGET)["spec"], before);
+    assert_eq!(scene.writes(), vec![format!("PATCH {BUDGET}"); 3], "apply, replace, apply");
+    scene.apply().await;
+    assert_eq!(scene.writes(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_all_the_same_is_tried_once_more_and_told() {
+    let scene = Scene::new();
+    scene.apply().await;
+    scene.writes();
+    scene.tamper(BUDGET, |budget| budget["spec"]["maxUnavailable"] = 2.into());
+    scene.server.lock().unwrap().refused = Some("c-api");
+    for _ in 0..3 {
+        let refused = scene.apply().await;
+        assert_eq!(refused.len(), 1);
+        assert_eq!(refused[0].complaint.reason, reasons::REJECTED);
+        assert!(refused[0].complaint.message.contains("it is refused"));
+    }
+    assert_eq!(scene.writes().len(), 2);
+    // A Service would lose its address.
+    let service = "/api/v1/namespaces/ns/services/c-api";
+    scene.tamper(service, |service| service["spec"]["selector"]["x"] = "y".into());
+    let refused = scene.apply().await;
+    assert_eq!(refused.len(), 2);
+    assert_eq!(scene.writes(), [format!("PATCH {service}")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_was_added_to_a_config_map_goes() {
+    let scene = Scene::new();
+    scene.apply().await;
+    scene.writes();
+    scene.tamper(LANGUAGES, |map| {
+        map["data"]["b.yaml"] = "- {}".into();
+        map["binaryData"] = json!({ "c.yaml": "LSB7fQ==" });
+    });
+    scene.apply().await;
+    let there = scene.there(LANGUAGES);
+    assert_eq!((&there["data"], &there["binaryData"]), (&json!({ "a.yaml": TOY }), &Value::Null));
+    assert_eq!(scene.writes().len(), 3);
+    scene.apply().await;
+    assert_eq!(scene.writes(), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
