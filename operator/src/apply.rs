@@ -76,11 +76,19 @@ pub(crate) async fn apply(
     seen: &Seen,
     objects: &[Object],
 ) -> Result<Applied, api::Error> {
-    let mut refused = Vec::new();
+    let (mut refused, mut unmounted) = (Vec::new(), false);
     for object in objects {
+        // Their pods would start without what they mount, or with what it was before. Those that run
+        // stay as they are.
+        if unmounted && matches!(object.kind, Kind::DaemonSet | Kind::Deployment) {
+            continue;
+        }
         match one(context, seen, object).await {
             Ok(None) => {}
-            Ok(Some(refusal)) => refused.push(refusal),
+            Ok(Some(refusal)) => {
+                unmounted |= object.kind == Kind::ConfigMap;
+                refused.push(refusal);
+            }
             // The Prometheus operator has just been removed: the next look knows.
             Err(error) if object.kind == Kind::ServiceMonitor && error.is_not_found() => {
                 context.world.sight().service_monitors = false;

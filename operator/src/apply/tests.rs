@@ -10,7 +10,7 @@ use kube::client::Body;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::build::build;
+use crate::build::{APPLIED, build};
 use crate::dereference::{LanguageFiles, References};
 use crate::metrics::Metrics;
 use crate::validate::validate;
@@ -225,6 +225,30 @@ async fn a_key_that_was_added_to_a_config_map_goes() {
     assert_eq!(scene.writes().len(), 3);
     scene.apply().await;
     assert_eq!(scene.writes(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pods_wait_for_what_they_mount() {
+    let mut scene = Scene::new();
+    scene.server.lock().unwrap().refused = Some("c-languages");
+    assert_eq!(scene.apply().await.len(), 1);
+    let mounts = |path: &String| path.contains("daemonsets") || path.contains("deployments");
+    assert!(!scene.paths().iter().any(mounts), "{:?}", scene.paths());
+    assert!(scene.paths().iter().any(|path| path.contains("services")), "the rest is made");
+    scene.server.lock().unwrap().refused = None;
+    tokio::time::advance(AGAIN).await;
+    assert!(scene.apply().await.is_empty());
+    assert_eq!(scene.paths().into_iter().filter(mounts).count(), 2);
+    // What runs already is left as it is, and is no orphan.
+    scene.tamper(LANGUAGES, |map| map["data"]["a.yaml"] = "".into());
+    scene.server.lock().unwrap().refused = Some("c-languages");
+    for object in scene.objects.iter_mut().filter(|object| object.kind == Kind::DaemonSet) {
+        object.value["metadata"]["annotations"][APPLIED] = "another".into();
+    }
+    scene.writes();
+    assert_eq!(scene.apply().await.len(), 1);
+    assert_eq!(scene.paths().into_iter().filter(mounts).count(), 2);
+    assert!(!scene.writes().iter().any(mounts));
 }
 
 #[tokio::test(start_paused = true)]

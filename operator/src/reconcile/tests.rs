@@ -463,6 +463,7 @@ async fn a_namespace_that_is_being_deleted_is_left_alone() {
     {
         let mut server = scene.server.lock().unwrap();
         server.leaving = false;
+        server.objects.retain(|path, _| path == CLUSTER);
         server.objects.get_mut(CLUSTER).unwrap()["metadata"]["uid"] = "next".into();
     }
     scene.cluster(json!({}), 1);
