@@ -11,9 +11,11 @@ mod sizing;
 mod worker;
 
 pub use api::name as api_name;
+pub(crate) use languages::name as languages_name;
 pub(crate) use object::digest;
 pub use object::{APPLIED, COMPONENT, INSTANCE, Kind, MANAGED_BY, MANAGER, Object, labels_of};
 pub use redis::name as redis_name;
+pub(crate) use worker::LANGUAGES;
 pub use worker::{SLOTS, daemon_set_name};
 
 use crate::validate::Fleet;

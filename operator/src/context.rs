@@ -131,6 +131,12 @@ impl Files {
         files.get(map).filter(|(of, _)| of == version).map(|(_, files)| files.clone())
     }
 
+    /// Those of the version that was put last.
+    pub(crate) fn last(&self, map: &Key) -> Option<BTreeMap<String, String>> {
+        let files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        files.get(map).map(|(_, files)| files.clone())
+    }
+
     pub(crate) fn put(&self, map: &Key, version: String, files: &BTreeMap<String, String>) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(map.clone(), (version, files.clone()));

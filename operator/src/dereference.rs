@@ -6,9 +6,10 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 
 use crate::api::{self, call};
-use crate::build::Kind;
+use crate::build::{Kind, LANGUAGES, daemon_set_name, languages_name};
 use crate::context::Context;
 use crate::crd::JudgeClusterSpec;
+use crate::validate::LanguageTable;
 use crate::world::Key;
 
 /// What a spec names.
@@ -94,8 +95,80 @@ pub(crate) async fn dereference(
     Ok(References { languages, service_monitors })
 }
 
+/// What the workers have: the files that their template names. The copy beside it may have been
+/// changed by hand, and then it is none of them; nor need the template be as we made it. What the
+/// two were when they last agreed is remembered.
 fn kept(context: &Context, key: &Key) -> Option<BTreeMap<String, String>> {
+    let copy = Key::new(&key.namespace, &languages_name(&key.name));
     let sight = context.world.sight();
-    let live = sight.live(key, Kind::ConfigMap, &format!("{}-languages", key.name))?;
-    serde_json::from_value(live.value.get("data")?.clone()).ok()
+    let workers = sight.live(key, Kind::DaemonSet, &daemon_set_name(&key.name));
+    let annotations =
+        workers.map(|live| &live.value["spec"]["template"]["metadata"]["annotations"]);
+    let mark = annotations.and_then(|all| all[LANGUAGES].as_str()).unwrap_or_default();
+    if let Some(files) = context.files.get(&copy, mark) {
+        return Some(files);
+    }
+    let live = sight.live(key, Kind::ConfigMap, &copy.name)?;
+    let files = serde_json::from_value(live.value["data"].clone()).unwrap_or_default();
+    let LanguageTable { files, digest } = LanguageTable::new(files);
+    if digest != mark {
+        return context.files.last(&copy);
+    }
+    context.files.put(&copy, digest, &files);
+    Some(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::Client;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::metrics::Metrics;
+    use crate::world::Live;
+
+    fn context() -> Context {
+        let service = tower::service_fn(|_: http::Request<kube::client::Body>| async {
+            std::future::pending::<Result<http::Response<kube::client::Body>, tower::BoxError>>()
+                .await
+        });
+        Context::new(Client::new(service, "ns"), Metrics::default(), "test")
+    }
+
+    fn put(context: &Context, kind: Kind, name: &str, body: Value) {
+        let mut object =
+            json!({ "apiVersion": "v1", "kind": kind.as_str(), "metadata": { "name": name } });
+        object.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+        let live = Live::of(serde_json::from_value(object).unwrap());
+        context.world.sight().put_live(&Key::new("ns", "c"), kind, name, live);
+    }
+
+    fn workers_have(context: &Context, files: &BTreeMap<String, String>) {
+        let LanguageTable { digest, .. } = LanguageTable::new(files.clone());
+        let template = json!({ "metadata": { "annotations": { LANGUAGES: digest } } });
+        put(context, Kind::DaemonSet, "c-worker", json!({ "spec": { "template": template } }));
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_was_changed_by_hand_is_not_what_the_workers_have() {
+        let files = BTreeMap::from([("a.yaml".to_owned(), "a".to_owned())]);
+        let mut changed = files.clone();
+        changed.insert("b.yaml".to_owned(), "b".to_owned());
+        let (context, key) = (context(), Key::new("ns", "c"));
+        let copy = |files| put(&context, Kind::ConfigMap, "c-languages", json!({ "data": files }));
+        copy(&files);
+        assert_eq!(kept(&context, &key), None, "no worker has it");
+        workers_have(&context, &files);
+        copy(&changed);
+        assert_eq!(kept(&context, &key), None, "nobody knows what it was");
+        copy(&files);
+        assert_eq!(kept(&context, &key), Some(files.clone()));
+        copy(&changed);
+        assert_eq!(kept(&context, &key), Some(files), "that is known now");
+        workers_have(&context, &changed);
+        assert_eq!(kept(&context, &key), Some(changed.clone()), "their template names another one");
+        let template = json!({ "metadata": { "annotations": { LANGUAGES: "by hand" } } });
+        put(&context, Kind::DaemonSet, "c-worker", json!({ "spec": { "template": template } }));
+        assert_eq!(kept(&context, &key), Some(changed));
+    }
 }

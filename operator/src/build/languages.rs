@@ -11,6 +11,7 @@ pub(super) fn config_map(fleet: &Fleet) -> Option<Object> {
     Some(Object::new(fleet, Kind::ConfigMap, "worker", name(&fleet.id.name), body))
 }
 
-pub(super) fn name(cluster: &str) -> String {
+/// The name of a cluster's copy of its languages.
+pub(crate) fn name(cluster: &str) -> String {
     format!("{cluster}-languages")
 }

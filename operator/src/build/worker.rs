@@ -9,6 +9,8 @@ use crate::validate::{Fleet, QueueSource};
 
 /// The annotation of a pod that says how many slots it has.
 pub const SLOTS: &str = "evalx.dev/slots";
+/// The annotation of a pod template that tells its languages from others.
+pub(crate) const LANGUAGES: &str = "evalx.dev/languages";
 
 pub(super) const PORT: u16 = 9464;
 pub(super) const PORT_NAME: &str = "metrics";
@@ -186,7 +188,7 @@ pub(super) fn languages_env(fleet: &Fleet) -> Option<Value> {
 
 /// Workers and the HTTP service read languages when they start, so other ones are another template.
 pub(super) fn languages_mark(fleet: &Fleet) -> Option<(&'static str, &str)> {
-    fleet.languages.as_ref().map(|table| ("evalx.dev/languages", &*table.digest))
+    fleet.languages.as_ref().map(|table| (LANGUAGES, &*table.digest))
 }
 
 fn volumes(fleet: &Fleet) -> Vec<Value> {

@@ -152,7 +152,7 @@ pub struct LanguageTable {
 }
 
 impl LanguageTable {
-    pub(super) fn new(files: BTreeMap<String, String>) -> Self {
+    pub(crate) fn new(files: BTreeMap<String, String>) -> Self {
         let digest = digest(&json!(files));
         Self { files, digest }
     }
