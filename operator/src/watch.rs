@@ -3,6 +3,7 @@
 
 mod clusters;
 mod definition;
+mod homes;
 mod kinds;
 mod monitors;
 mod redis;

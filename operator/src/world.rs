@@ -60,6 +60,8 @@ pub struct Sight {
     /// Pods of managed Redis, one a cluster.
     redis: HashMap<Key, RedisView>,
     refusals: HashMap<Key, Refusal>,
+    /// Where all clusters are known; `None` is everywhere.
+    listed: HashSet<Option<Box<str>>>,
     /// Resource versions of ConfigMaps that specs name, as far as they are known.
     config_maps: HashMap<Key, String>,
     /// Nodes may not be read.
@@ -126,6 +128,12 @@ impl Sight {
     pub fn drop_cluster(&mut self, key: &Key) {
         self.clusters.remove(key);
         self.refusals.remove(key);
+    }
+
+    /// All clusters of a scope have been put. Refusals of pods of others there are nobody's.
+    pub fn know_clusters(&mut self, scope: Option<&str>) {
+        self.listed.insert(scope.map(Box::from));
+        self.refusals.retain(|key, _| !key.is_in(scope) || self.clusters.contains_key(key));
     }
 
     /// Clusters that have a worker on a node on which this one has, itself included.
@@ -347,9 +355,15 @@ impl Sight {
         self.refusals.get(key)
     }
 
-    /// Puts a refusal. Returns whether it is news.
+    /// Puts a refusal. Returns whether it is news of a cluster. One of a cluster that may still be listed
+    /// is kept: the DaemonSet's controller says it again after up to a quarter of an hour.
     pub fn put_refusal(&mut self, key: &Key, refusal: Refusal) -> bool {
-        self.refusals.insert(key.clone(), refusal.clone()) != Some(refusal)
+        let is_there = self.clusters.contains_key(key);
+        if !is_there && self.listed.iter().any(|scope| key.is_in(scope.as_deref())) {
+            return false;
+        }
+        let before = self.refusals.insert(key.clone(), refusal.clone());
+        is_there && before != Some(refusal)
     }
 
     /// Forgets it: all pods are there.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use e2e::node;
 use e2e::scene::Scene;
-use e2e::wait::{secs, until};
+use e2e::wait::{secs, throughout, until};
 use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::install::ready;
@@ -44,6 +45,25 @@ pub(crate) async fn by_cpu(scene: Arc<Scene>) {
     scene.change("sizes", &json!({"sandbox": {"cpuPerSlot": "2"}})).await.unwrap();
     let halves: Vec<_> = expected.iter().map(|(node, cpu)| (node, cpu / 2)).collect();
     scene.slots_are(&halves).await;
+    // A worker that somebody sets aside is the fleet's no more: its slots are those of the next one.
+    let before = scene.workers().await.unwrap();
+    let aside = before[0].metadata.name.as_deref().unwrap();
+    let label = json!({"metadata": {"labels": {"app.kubernetes.io/instance": "debug"}}});
+    let pods = scene.api::<Pod>();
+    pods.patch(aside, &PatchParams::default(), &Patch::Merge(label)).await.unwrap();
+    until(secs(30), "another is in its place", async || {
+        let now = scene.workers().await?;
+        let new = uids(&now).difference(&uids(&before)).count();
+        if (now.len(), new) == (4, 1) { Ok(()) } else { Err(format!("{} pods", now.len())) }
+    })
+    .await;
+    scene.slots_are(&halves).await;
+    number_is(&scene, "sizes", "/slots/desired", 15).await;
+    throughout(secs(5), "none is counted twice", async || {
+        let desired = scene.status("sizes").await?["slots"]["desired"].clone();
+        if desired == 15 { Ok(()) } else { Err(desired.to_string()) }
+    })
+    .await;
 }
 
 pub(crate) async fn bounded(scene: Arc<Scene>) {

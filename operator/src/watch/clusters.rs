@@ -72,6 +72,7 @@ impl Follower<DynamicObject> for Clusters {
             self.context.world.sight().drop_cluster(&key);
             changed(&self.context, &key);
         }
+        self.context.world.sight().know_clusters(self.scope.as_deref());
         self.listed = HashSet::new();
     }
 }

@@ -10,8 +10,9 @@ use kube::runtime::watcher;
 use kube::{Api, Client, Resource, ResourceExt as _};
 use tokio::time::Instant;
 
+use super::homes::{Homes, labelled, owner};
 use super::{First, Follower, Scope, TOGETHER, follow, is_refused};
-use crate::build::{COMPONENT, INSTANCE, Kind, MANAGED_BY, MANAGER};
+use crate::build::{COMPONENT, Kind, MANAGED_BY, MANAGER};
 use crate::context::Context;
 use crate::world::{Key, Live, NodeView, PodView, Refusal, SlimNode, SlimPod};
 
@@ -29,12 +30,6 @@ where
         Some(namespace) => Api::namespaced(client, namespace),
         None => Api::all(client),
     }
-}
-
-/// The cluster that an object of ours is of, by its labels.
-pub(super) fn owner(object: &impl Resource) -> Option<Key> {
-    let name = object.labels().get(INSTANCE)?;
-    Some(Key::new(&object.namespace()?, name))
 }
 
 // Nodes ---------------------------------------------------------------------------------------
@@ -127,15 +122,25 @@ impl Follower<SlimNode> for Nodes {
 struct Pods {
     context: Arc<Context>,
     scope: Scope,
+    homes: Homes,
     listed: HashSet<(Key, Box<str>)>,
 }
 
 pub(super) async fn pods(context: Arc<Context>, scope: Scope, mut first: First) {
     let api: Api<SlimPod> = in_scope(context.client.clone(), &scope);
     let labels = format!("{MANAGED_BY}={MANAGER},{COMPONENT}=worker");
-    let mut follower = Pods { context: Arc::clone(&context), scope, listed: HashSet::new() };
+    let (homes, listed) = (Homes::default(), HashSet::new());
+    let mut follower = Pods { context: Arc::clone(&context), scope, homes, listed };
     let config = watcher::Config::default().labels(&labels);
     follow(&context, api, config, &mut follower, &mut first).await;
+}
+
+impl Pods {
+    /// A pod is no more of this cluster.
+    fn leave(&self, key: &Key, name: &str) {
+        let concerned = self.context.world.sight().drop_pod(key, name);
+        wake(&self.context, concerned);
+    }
 }
 
 impl Follower<SlimPod> for Pods {
@@ -144,20 +149,24 @@ impl Follower<SlimPod> for Pods {
     }
 
     fn put(&mut self, pod: SlimPod) {
-        let Some(key) = owner(&pod) else { return };
-        let name = pod.name_any();
+        let (key, name) = (labelled(&pod), pod.name_any());
+        if let Some(other) = self.homes.put(&pod, key.as_ref()) {
+            self.leave(&other, &name);
+        }
+        let Some(key) = key else { return };
         let concerned = self.context.world.sight().put_pod(&key, &name, PodView::of(&pod));
         self.listed.insert((key, name.into()));
         wake(&self.context, concerned);
     }
 
     fn gone(&mut self, pod: SlimPod) {
-        let Some(key) = owner(&pod) else { return };
-        let concerned = self.context.world.sight().drop_pod(&key, &pod.name_any());
-        wake(&self.context, concerned);
+        if let Some(key) = self.homes.gone(&pod) {
+            self.leave(&key, &pod.name_any());
+        }
     }
 
     fn begin(&mut self) {
+        self.homes.begin();
         self.listed.clear();
     }
 
@@ -174,6 +183,7 @@ struct Owned {
     context: Arc<Context>,
     kind: Kind,
     scope: Scope,
+    homes: Homes,
     listed: HashSet<(Key, Box<str>)>,
 }
 
@@ -185,8 +195,17 @@ pub(super) async fn owned(context: Arc<Context>, kind: Kind, scope: Scope, mut f
         None => Api::all_with(client, &resource),
     };
     let config = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGER}"));
-    let mut follower = Owned { context: Arc::clone(&context), kind, scope, listed: HashSet::new() };
+    let (homes, listed) = (Homes::default(), HashSet::new());
+    let mut follower = Owned { context: Arc::clone(&context), kind, scope, homes, listed };
     follow(&context, api, config, &mut follower, &mut first).await;
+}
+
+impl Owned {
+    /// An object is no more of this cluster.
+    fn leave(&self, key: Key, name: &str) {
+        self.context.world.sight().drop_live(&key, self.kind, name);
+        wake(&self.context, [key]);
+    }
 }
 
 impl Follower<DynamicObject> for Owned {
@@ -195,8 +214,11 @@ impl Follower<DynamicObject> for Owned {
     }
 
     fn put(&mut self, object: DynamicObject) {
-        let Some(key) = owner(&object) else { return };
-        let name = object.name_any();
+        let (key, name) = (owner(&object), object.name_any());
+        if let Some(other) = self.homes.put(&object, key.as_ref()) {
+            self.leave(other, &name);
+        }
+        let Some(key) = key else { return };
         self.listed.insert((key.clone(), name.as_str().into()));
         let live = Live::of(object);
         if self.context.world.sight().put_live(&key, self.kind, &name, live) {
@@ -205,12 +227,13 @@ impl Follower<DynamicObject> for Owned {
     }
 
     fn gone(&mut self, object: DynamicObject) {
-        let Some(key) = owner(&object) else { return };
-        self.context.world.sight().drop_live(&key, self.kind, &object.name_any());
-        wake(&self.context, [key]);
+        if let Some(key) = self.homes.gone(&object) {
+            self.leave(key, &object.name_any());
+        }
     }
 
     fn begin(&mut self) {
+        self.homes.begin();
         self.listed.clear();
     }
 
@@ -253,8 +276,7 @@ impl Follower<CoreEvent> for Refusals {
         let said = said.split_once(" is forbidden: ").map_or(said, |(_, why)| why);
         let refusal = Refusal { message: said.chars().take(600).collect() };
         let key = Key::new(namespace, cluster);
-        let mut sight = self.0.world.sight();
-        if sight.cluster(&key).is_some() && sight.put_refusal(&key, refusal) {
+        if self.0.world.sight().put_refusal(&key, refusal) {
             wake(&self.0, [key]);
         }
     }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use kube::ResourceExt as _;
 use kube::runtime::watcher;
 
-use super::kinds::{in_scope, owner, wake};
+use super::homes::{Homes, labelled};
+use super::kinds::{in_scope, wake};
 use super::{First, Follower, Scope, follow};
 use crate::build::{COMPONENT, MANAGED_BY, MANAGER};
 use crate::context::Context;
@@ -15,15 +16,25 @@ use crate::world::{Key, RedisView, SlimPod};
 struct Redis {
     context: Arc<Context>,
     scope: Scope,
+    homes: Homes,
     listed: HashSet<Key>,
 }
 
 pub(super) async fn redis(context: Arc<Context>, scope: Scope, mut first: First) {
     let api = in_scope::<SlimPod>(context.client.clone(), &scope);
     let labels = format!("{MANAGED_BY}={MANAGER},{COMPONENT}=redis");
-    let mut follower = Redis { context: Arc::clone(&context), scope, listed: HashSet::new() };
+    let (homes, listed) = (Homes::default(), HashSet::new());
+    let mut follower = Redis { context: Arc::clone(&context), scope, homes, listed };
     let config = watcher::Config::default().labels(&labels);
     follow(&context, api, config, &mut follower, &mut first).await;
+}
+
+impl Redis {
+    /// A pod is no more of this cluster.
+    fn leave(&self, key: Key, pod: &SlimPod) {
+        self.context.world.sight().drop_redis(&key, &pod.uid().unwrap_or_default());
+        wake(&self.context, [key]);
+    }
 }
 
 impl Follower<SlimPod> for Redis {
@@ -32,7 +43,11 @@ impl Follower<SlimPod> for Redis {
     }
 
     fn put(&mut self, pod: SlimPod) {
-        let Some(key) = owner(&pod) else { return };
+        let key = labelled(&pod);
+        if let Some(other) = self.homes.put(&pod, key.as_ref()) {
+            self.leave(other, &pod);
+        }
+        let Some(key) = key else { return };
         self.listed.insert(key.clone());
         if self.context.world.sight().put_redis(&key, RedisView::of(&pod)) {
             wake(&self.context, [key]);
@@ -40,12 +55,13 @@ impl Follower<SlimPod> for Redis {
     }
 
     fn gone(&mut self, pod: SlimPod) {
-        let Some(key) = owner(&pod) else { return };
-        self.context.world.sight().drop_redis(&key, &pod.uid().unwrap_or_default());
-        wake(&self.context, [key]);
+        if let Some(key) = self.homes.gone(&pod) {
+            self.leave(key, &pod);
+        }
     }
 
     fn begin(&mut self) {
+        self.homes.begin();
         self.listed.clear();
     }
 

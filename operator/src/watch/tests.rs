@@ -21,6 +21,8 @@ struct Server {
     objects: Mutex<BTreeMap<String, Vec<Value>>>,
     events: Mutex<BTreeMap<String, Vec<Value>>>,
     refused: Mutex<Option<&'static str>>,
+    /// Lists whose path ends so are not answered yet.
+    late: Mutex<Option<&'static str>>,
     changed: Notify,
 }
 
@@ -47,6 +49,27 @@ fn failure(code: u16) -> (u16, String) {
     (code, status.to_string())
 }
 
+/// Several watches have one path: behind it is which of our objects are asked for.
+fn selected(path: &str, query: &str) -> String {
+    let part = ["worker", "redis"].into_iter().find(|part| query.contains(&format!("%3D{part}")));
+    match query.contains("labelSelector") {
+        true => format!("{path}?{}", part.unwrap_or_default()),
+        false => path.to_owned(),
+    }
+}
+
+/// An object that another one may own, with a label that names its cluster.
+fn labelled(kind: &str, name: &str, version: u32, cluster: Option<&str>) -> Value {
+    let labels = cluster.map(|cluster| json!({ "app.kubernetes.io/instance": cluster }));
+    json!({ "apiVersion": if kind == "Pod" { "v1" } else { "apps/v1" }, "kind": kind,
+        "metadata": { "name": name, "namespace": "a", "uid": name, "labels": labels,
+            "resourceVersion": version.to_string() } })
+}
+
+fn told(how: &str, object: Value) -> Vec<Value> {
+    vec![json!({ "type": how, "object": object })]
+}
+
 impl Server {
     async fn answer(&self, path: &str, query: &str) -> (u16, String) {
         let refused = *self.refused.lock().unwrap();
@@ -56,8 +79,10 @@ impl Server {
         if path.starts_with("/openapi") || path.ends_with("/monitoring.coreos.com/v1") {
             return failure(404);
         }
-        // Those of our own label are another watch of the same path, and there are none.
-        let path = if query.contains("labelSelector") { "" } else { path };
+        let path = &selected(path, query);
+        while self.late.lock().unwrap().is_some_and(|end| path.ends_with(end)) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
         if query.contains("watch=true") {
             return (200, self.told(path).await);
         }
@@ -241,4 +266,113 @@ async fn a_config_map_that_goes_while_nobody_watches_is_missed() {
     scene.server.tell(maps, vec![json!({ "type": "ERROR", "object": expired })]);
     assert_eq!(scene.woken().await, keys(&[("a", "x")]));
     assert_eq!(version(&scene), None);
+}
+
+/// A watch tells of an object of x that is given to others, to nobody and back, and goes.
+async fn is_given_away(
+    path: &str,
+    of: impl Fn(u32, Option<&str>) -> Value,
+    has: fn(&Scene) -> bool,
+) {
+    let mut scene = Scene::new();
+    scene.server.has(&clusters("a"), cluster("a", "x", 1, &good()));
+    scene.server.has(path, of(1, Some("x")));
+    scene.start(&["a"]).await;
+    scene.woken().await;
+    assert!(has(&scene));
+    let x = Key::new("a", "x");
+    let mut version = 1;
+    for label in [Some("debug"), None] {
+        version += 2;
+        scene.server.tell(path, told("MODIFIED", of(version, label)));
+        assert!(scene.woken().await.contains(&x), "{label:?}");
+        assert!(!has(&scene), "{label:?}");
+        scene.server.tell(path, told("MODIFIED", of(version + 1, Some("x"))));
+        assert!(scene.woken().await.contains(&x));
+        assert!(has(&scene));
+    }
+    // What is selected no more is told as gone, however it is labelled by then.
+    scene.server.tell(path, told("DELETED", of(9, Some("debug"))));
+    assert!(scene.woken().await.contains(&x));
+    assert!(!has(&scene));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_is_given_another_label_is_counted_once() {
+    let of = |version, label: Option<&str>| labelled("Pod", "x-worker-1", version, label);
+    is_given_away("/api/v1/namespaces/a/pods?worker", of, |scene| {
+        scene.context.world.sight().pods(&Key::new("a", "x")).count() > 0
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redis_that_is_given_another_label_is_no_more_of_its_cluster() {
+    let of = |version, label: Option<&str>| labelled("Pod", "x-redis-0", version, label);
+    is_given_away("/api/v1/namespaces/a/pods?redis", of, |scene| {
+        scene.context.world.sight().redis(&Key::new("a", "x")).is_some()
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_of_ours_that_is_given_another_label_is_still_its_owners() {
+    let mut scene = Scene::new();
+    let (path, x) = ("/apis/apps/v1/namespaces/a/daemonsets?", Key::new("a", "x"));
+    let of = |version, label: Option<&str>, owned: bool| {
+        let mut object = labelled("DaemonSet", "x-worker", version, label);
+        let owner = json!({ "apiVersion": "evalx.dev/v1alpha1", "kind": "JudgeCluster",
+            "name": "x", "uid": "x", "controller": true });
+        object["metadata"]["ownerReferences"] = owned.then_some(owner).into_iter().collect();
+        object
+    };
+    scene.server.has(&clusters("a"), cluster("a", "x", 1, &good()));
+    scene.server.has(path, of(1, Some("x"), true));
+    scene.start(&["a"]).await;
+    scene.woken().await;
+    let version = |scene: &Scene| {
+        let sight = scene.context.world.sight();
+        sight.live(&x, Kind::DaemonSet, "x-worker").map(|live| live.version)
+    };
+    assert_eq!(version(&scene), Some(1));
+    for (seen, label) in [(2, None), (3, Some("debug"))] {
+        scene.server.tell(path, told("MODIFIED", of(seen, label, true)));
+        assert_eq!(scene.woken().await, keys(&[("a", "x")]), "it is to be mended");
+        assert_eq!(version(&scene), Some(u64::from(seen)));
+    }
+    // Without an owner its label says whose it is.
+    scene.server.tell(path, told("MODIFIED", of(4, Some("debug"), false)));
+    assert_eq!(scene.woken().await, keys(&[("a", "debug"), ("a", "x")]));
+    assert_eq!(version(&scene), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_is_told_before_its_cluster_is_kept_and_no_other() {
+    let mut scene = Scene::new();
+    let path = "/api/v1/namespaces/a/events";
+    let refusal = |set: &str| {
+        json!({ "apiVersion": "v1", "kind": "Event",
+            "metadata": { "name": set, "namespace": "a", "resourceVersion": "1" },
+            "involvedObject": { "kind": "DaemonSet", "namespace": "a", "name": set },
+            "message": "Error creating: pods \"p\" is forbidden: exceeded quota: q" })
+    };
+    let knows = |scene: &Scene, name: &str| {
+        scene.context.world.sight().refusal(&Key::new("a", name)).is_some()
+    };
+    scene.server.has(&clusters("a"), cluster("a", "x", 1, &good()));
+    scene.server.has(path, refusal("x-worker"));
+    scene.server.has(path, refusal("others-worker"));
+    *scene.server.late.lock().unwrap() = Some("/judgeclusters");
+    let server = Arc::clone(&scene.server);
+    scene.tasks.spawn(async move {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        *server.late.lock().unwrap() = None;
+        std::future::pending().await
+    });
+    scene.start(&["a"]).await;
+    assert!(knows(&scene, "x") && !knows(&scene, "others"));
+    assert_eq!(scene.woken().await, keys(&[("a", "x")]));
+    scene.server.tell(path, told("ADDED", refusal("others-worker")));
+    scene.woken().await;
+    assert!(!knows(&scene, "others"), "all clusters are known by now");
 }
