@@ -196,6 +196,10 @@ async fn finish(
     let queue_trouble = queue_trouble(context, key, &survey).await;
     // What has just been written is seen again: the annotations, and the status of before.
     let Some(after) = after(context, key, fleet.as_ref()) else { return Ok(None) };
+    if (&after.seen.uid, after.seen.generation) != (&seen.uid, seen.generation) {
+        // What was found out is of another spec than the status would say.
+        return Ok(Some(Duration::ZERO));
+    }
     let After { seen, survey, rollout, refusal, redis, service, .. } = &after;
     let (redis_late, redis_turn) =
         late(context, key, Kind::StatefulSet, redis.as_ref().is_some_and(|redis| !redis.ready));

@@ -7,6 +7,7 @@ use kube::ResourceExt as _;
 use kube::core::DynamicObject;
 
 use super::{Key, version};
+use crate::conditions::types;
 use crate::crd::{JudgeClusterSpec, JudgeClusterStatus};
 use crate::validate::Identity;
 
@@ -29,7 +30,7 @@ pub struct Seen {
     pub finalizers: Vec<String>,
     /// The spec, or what is wrong with it.
     pub spec: Result<JudgeClusterSpec, String>,
-    /// What was said of it last.
+    /// What we said of it last.
     pub status: Option<JudgeClusterStatus>,
 }
 
@@ -50,6 +51,12 @@ impl Ord for Age {
     fn cmp(&self, other: &Self) -> Ordering {
         self.created.cmp(&other.created).then_with(|| self.key.cmp(&other.key))
     }
+}
+
+/// A status without conditions of others, who may have their own there: an apply leaves them alone.
+fn ours(mut status: JudgeClusterStatus) -> JudgeClusterStatus {
+    status.conditions.retain(|condition| types::ALL.contains(&condition.type_.as_str()));
+    status
 }
 
 impl Seen {
@@ -78,7 +85,7 @@ impl Seen {
             finalizers: meta.finalizers.clone().unwrap_or_default(),
             spec,
             // One of another version is written anew.
-            status: status.and_then(|status| serde_json::from_value(status).ok()),
+            status: status.and_then(|status| serde_json::from_value(status).ok()).map(ours),
             key,
         }
     }

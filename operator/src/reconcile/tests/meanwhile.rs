@@ -9,14 +9,21 @@ fn image(scene: &Scene) -> Value {
     server.objects[DAEMON_SET]["spec"]["template"]["spec"]["containers"][0]["image"].clone()
 }
 
-/// A user deletes it, and the watch tells.
-fn delete(scene: &Scene) {
-    let mut server = scene.server.lock().unwrap();
-    let (_, object) =
-        server.patch(CLUSTER, &json!({ "metadata": { "deletionTimestamp": DELETED } }));
-    drop(server);
+/// Somebody writes the cluster, and the watch tells.
+fn write(scene: &Scene, change: &Value) {
+    let (_, object) = scene.server.lock().unwrap().patch(CLUSTER, change);
     let seen = Seen::of(&serde_json::from_value(object).unwrap());
     scene.context.world.sight().put_cluster(seen);
+}
+
+/// A user deletes it.
+fn delete(scene: &Scene) {
+    write(scene, &json!({ "metadata": { "deletionTimestamp": DELETED } }));
+}
+
+fn cluster(scene: &Scene, part: &str) -> Vec<Value> {
+    let server = scene.server.lock().unwrap();
+    server.objects[CLUSTER].pointer(part).and_then(Value::as_array).cloned().unwrap_or_default()
 }
 
 #[tokio::test(start_paused = true)]
@@ -31,6 +38,42 @@ async fn a_spec_that_changes_while_a_status_is_written_is_looked_at_at_once() {
     assert!(scene.server.lock().unwrap().writes_to("/status") <= 3);
     scene.writes();
     scene.work(30).await;
+    assert_eq!(scene.writes(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spec_that_changes_while_it_is_looked_at_is_not_said_to_have_been() {
+    let scene = Scene::new(json!({}));
+    {
+        let mut looking = std::pin::pin!(scene.look());
+        std::future::poll_fn(|context| {
+            assert!(looking.as_mut().poll(context).is_pending(), "it waits for the server");
+            std::task::Poll::Ready(())
+        })
+        .await;
+        // Nothing of this one can be used.
+        scene.cluster(json!({ "sandbox": { "minPerNode": "two" } }), 2);
+        assert_eq!(looking.await.unwrap(), Some(Duration::ZERO));
+    }
+    assert_eq!(scene.status(), Value::Null);
+    scene.look().await.unwrap();
+    assert_eq!(scene.status()["observedGeneration"], 2);
+    assert_eq!(scene.degraded().0, "InvalidSpec");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_condition_of_somebody_else_is_no_reason_to_write() {
+    let scene = Scene::new(json!({}));
+    scene.look().await.unwrap();
+    let foreign = json!({ "type": "example.org/Audited", "status": "True", "reason": "Seen",
+        "message": "", "lastTransitionTime": DELETED });
+    let conditions = [vec![foreign], cluster(&scene, "/status/conditions")].concat();
+    write(&scene, &json!({ "status": { "conditions": conditions } }));
+    scene.writes();
+    for _ in 0..20 {
+        scene.look().await.unwrap();
+        tokio::time::advance(Duration::from_secs(10)).await;
+    }
     assert_eq!(scene.writes(), [""; 0]);
 }
 
