@@ -107,23 +107,20 @@ async fn look(context: &Context, key: &Key) -> Result<Option<Duration>, api::Err
     if let Some(rest) = leaving(context, seen) {
         return Ok(Some(rest));
     }
-    let paused = seen.spec.as_ref().is_ok_and(|spec| spec.paused);
     let (mut made, mut broken) = (make(context, seen).await?, None);
-    if !paused {
-        deletion::mark(context, seen).await?;
-        if let Some(fleet) = &made.fleet {
-            match apply(context, seen, &build(fleet)).await? {
-                Applied::All(refused) => made.refused(refused),
-                Applied::Broken(refused, at) => {
-                    made.refused(refused);
-                    broken = Some(at);
-                }
-                Applied::Leaving => return Ok(Some(leave(context, seen))),
+    deletion::mark(context, seen).await?;
+    if let Some(fleet) = made.fleet.as_ref().filter(|_| !seen.is_paused()) {
+        match apply(context, seen, &build(fleet)).await? {
+            Applied::All(refused) => made.refused(refused),
+            Applied::Broken(refused, at) => {
+                made.refused(refused);
+                broken = Some(at);
             }
+            Applied::Leaving => return Ok(Some(leave(context, seen))),
         }
     }
     let survey = survey(seen, made.fleet.as_ref(), &context.world.sight());
-    if !paused {
+    if !seen.is_paused() {
         // If it is not one object but the API server that is ill, this is one request more.
         let at_once = if broken.is_some() { 1 } else { AT_ONCE };
         made.untold(annotate(context, key, &survey.orders, at_once).await?);

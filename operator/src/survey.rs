@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::build::{Kind, daemon_set_name};
 use crate::sizing::Bound;
 use crate::validate::Fleet;
 use crate::world::{Key, NodeView, Phase, PodView, Seen, Sight, TroubleKind};
@@ -11,6 +12,9 @@ use crate::world::{Key, NodeView, Phase, PodView, Seen, Sight, TroubleKind};
 const CLASSES: usize = 32;
 /// Names in a message.
 const NAMES: usize = 3;
+
+/// The finalizer of a deletion that leaves what is owned alone (`metav1.FinalizerOrphanDependents`).
+const ORPHAN: &str = "orphan";
 
 /// An annotation to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +127,7 @@ enum Wish {
 pub fn survey(seen: &Seen, fleet: Option<&Fleet>, sight: &Sight) -> Survey {
     let mut survey = Survey::default();
     let suspended = seen.spec.as_ref().is_ok_and(|spec| spec.suspend) || seen.deleted.is_some();
+    let left = is_left(seen, sight);
     for (name, pod) in sight.pods(&seen.key) {
         if pod.phase == Phase::Over {
             continue;
@@ -151,9 +156,26 @@ pub fn survey(seen: &Seen, fleet: Option<&Fleet>, sight: &Sight) -> Survey {
                 (None, _) => Wish::Leave,
             }
         };
-        survey.take(name, pod, node, wish);
+        survey.take(name, pod, node, if left { Wish::Leave } else { wish });
     }
     survey
+}
+
+/// Whether pods keep what they have been told, whatever they should have.
+fn is_left(seen: &Seen, sight: &Sight) -> bool {
+    match seen.deleted {
+        Some(_) => is_orphaned(seen, sight),
+        None => seen.is_paused(),
+    }
+}
+
+/// Whether a cluster is being deleted without its workers (`--cascade=orphan`): they go on as they
+/// are. Of the DaemonSet the garbage collector takes the owner away before the finalizer goes.
+#[must_use]
+pub fn is_orphaned(seen: &Seen, sight: &Sight) -> bool {
+    let live = sight.live(&seen.key, Kind::DaemonSet, &daemon_set_name(&seen.key.name));
+    let released = live.is_some_and(|live| live.owner.as_ref() != Some(&seen.uid));
+    seen.deleted.is_some() && (released || seen.finalizers.iter().any(|name| name == ORPHAN))
 }
 
 /// The oldest cluster that keeps this node, unless it is this one.
@@ -260,6 +282,7 @@ mod tests {
     use super::*;
     use crate::dereference::{LanguageFiles, References};
     use crate::validate::validate;
+    use crate::world::Live;
 
     const GIB: &str = "64Gi";
 
@@ -336,6 +359,18 @@ mod tests {
         }
     }
 
+    /// The DaemonSet of the cluster of that uid, or of none.
+    fn daemon_set(uid: Option<&str>) -> Live {
+        let owner = |uid: &str| {
+            json!({ "apiVersion": "evalx.dev/v1alpha1", "kind": "JudgeCluster", "name": "c",
+                "uid": uid, "controller": true })
+        };
+        let owners: Vec<Value> = uid.map(owner).into_iter().collect();
+        let object = json!({ "apiVersion": "apps/v1", "kind": "DaemonSet",
+            "metadata": { "name": "c-worker", "uid": "ds", "ownerReferences": owners } });
+        Live::of(serde_json::from_value(object).unwrap())
+    }
+
     fn told(slots: u32) -> Vec<(String, Option<u32>)> {
         vec![("pod-n".to_owned(), Some(slots))]
     }
@@ -358,6 +393,32 @@ mod tests {
         let scene = Scene::new(json!({ "sandbox": { "memoryPerSlot": "1Mi" } }));
         let scene = scene.with("n", node("896", json!({})), pod("n", None));
         assert_eq!((scene.orders(), scene.survey().large.count), (told(512), 1));
+    }
+
+    #[test]
+    fn while_paused_slots_are_what_they_were() {
+        for spec in [json!({ "paused": true }), json!({ "paused": true, "suspend": true })] {
+            let scene = Scene::new(spec).with("n", node("4", json!({})), pod("n", Some("3")));
+            let survey = scene.survey();
+            assert_eq!((survey.slots, survey.slots_ready, survey.orders), (3, 3, vec![]));
+        }
+    }
+
+    #[test]
+    fn workers_that_outlive_their_cluster_keep_their_slots() {
+        let deleted = |finalizers: &[&str], owner: Option<&str>| {
+            let mut scene =
+                Scene::new(json!({})).with("n", node("4", json!({})), pod("n", Some("4")));
+            scene.seen.deleted = Some(1);
+            scene.seen.finalizers = finalizers.iter().map(|&name| name.to_owned()).collect();
+            let live = daemon_set(owner);
+            scene.sight.put_live(&scene.seen.key, Kind::DaemonSet, "c-worker", live);
+            let orders = survey(&scene.seen, None, &scene.sight).orders.into_iter();
+            orders.map(|order| (order.pod, order.slots)).collect::<Vec<_>>()
+        };
+        assert_eq!(deleted(&["foregroundDeletion"], Some("c")), told(0));
+        assert_eq!(deleted(&["orphan"], Some("c")), [], "they are about to be orphaned");
+        assert_eq!(deleted(&["example.org/x"], None), [], "they have been");
     }
 
     #[test]

@@ -155,7 +155,8 @@ pub(crate) async fn sandbox_and_queue(scene: Arc<Scene>) {
     set_state(&scene, &ended(4, why)).await;
     complains(&scene, "sandbox", "SandboxReady", "False", &["cgroup v2 is mounted read-only"])
         .await;
-    let told = complains(&scene, "sandbox", "Degraded", "True", &["evalx doctor"]).await;
+    let words = ["`evalx doctor` in a copy of the pod", "EvalxSandboxFailing"];
+    let told = complains(&scene, "sandbox", "Degraded", "True", &words).await;
     assert_eq!(told["reason"], "SelfCheckFailed");
     set_state(&scene, &ended(3, "no answer from redis.example:6379")).await;
     complains(&scene, "sandbox", "QueueReady", "False", &["redis.example:6379"]).await;
@@ -260,6 +261,7 @@ pub(crate) async fn webhook_away(scene: Arc<Scene>) {
     let words = ["DaemonSet walled-worker", "failed calling webhook", "away.example.org"];
     let told = complains(&scene, "walled", "Degraded", "True", &words).await;
     assert_eq!(told["reason"], "Rejected");
+    scene.condition("walled", "Progressing", "False", "Rejected").await;
     // The rest goes on, later and later as what fails is tried again.
     node::patch(scene.client(), &node, &json!({"spec": {"unschedulable": true}})).await.unwrap();
     scene.slots_become(&[(&node, 0)], secs(60)).await;

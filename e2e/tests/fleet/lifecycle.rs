@@ -17,10 +17,12 @@ pub(crate) async fn paused(scene: Arc<Scene>) {
     let node = scene.node("a", "2", "64Gi").await.unwrap();
     scene.judge("paused", &json!({})).await.unwrap();
     ready(&scene, "paused", "1/1").await;
+    scene.slots_are(&[(&node, 2)]).await;
     scene.change("paused", &json!({"paused": true})).await.unwrap();
     scene.condition("paused", "Paused", "True", "").await;
     // Changes of the spec and of what it owns wait.
-    scene.change("paused", &json!({"image": "evalx.example/worker:2"})).await.unwrap();
+    let change = json!({"image": "evalx.example/worker:2", "suspend": true});
+    scene.change("paused", &change).await.unwrap();
     let hand = Patch::Merge(json!({"spec": {"minReadySeconds": 1, "revisionHistoryLimit": 3}}));
     let set = scene.daemon_set().await.unwrap().metadata.name.unwrap();
     let sets = scene.api::<DaemonSet>();
@@ -31,7 +33,19 @@ pub(crate) async fn paused(scene: Arc<Scene>) {
         if set.metadata.generation == generation { Ok(()) } else { Err(format!("{set:?}")) }
     })
     .await;
-    scene.change("paused", &json!({"paused": false})).await.unwrap();
+    // And it is said: what is there is not what the spec says, and judges on.
+    until(secs(30), "the change has been seen", async || {
+        let status = scene.status("paused").await?;
+        let generation = scene.clusters().get("paused").await.map_err(|e| e.to_string())?;
+        let right = status["observedGeneration"].as_i64() == generation.metadata.generation;
+        if right { Ok(()) } else { Err(status.to_string()) }
+    })
+    .await;
+    scene.condition("paused", "Progressing", "False", "Paused").await;
+    scene.condition("paused", "Available", "True", "WorkersReady").await;
+    assert_eq!(scene.status("paused").await.unwrap()["slots"]["desired"], 2);
+    scene.slots_are(&[(&node, 2)]).await;
+    scene.change("paused", &json!({"paused": false, "suspend": false})).await.unwrap();
     until(secs(30), "what waited is done", async || {
         let set = sets.get(&set).await.map_err(|error| error.to_string())?;
         let pod = set.spec.unwrap().template.spec.unwrap();
@@ -110,10 +124,16 @@ pub(crate) async fn deleted(scene: Arc<Scene>) {
 
 pub(crate) async fn drained(scene: Arc<Scene>) {
     scene.nodes("n", 2, "2").await.unwrap();
-    scene.judge("drained", &json!({"deletion": {"policy": "Drain"}})).await.unwrap();
+    let spec = json!({"paused": true, "deletion": {"policy": "Drain"}});
+    scene.judge("drained", &spec).await.unwrap();
+    until(secs(30), "it has its finalizer, paused as it is", async || {
+        let cluster = scene.clusters().get("drained").await.map_err(|error| error.to_string())?;
+        let finalizers = cluster.metadata.finalizers.unwrap_or_default();
+        if finalizers.len() == 1 { Ok(()) } else { Err(format!("{finalizers:?}")) }
+    })
+    .await;
+    scene.change("drained", &json!({"paused": false})).await.unwrap();
     ready(&scene, "drained", "2/2").await;
-    let finalizers = scene.clusters().get("drained").await.unwrap().metadata.finalizers;
-    assert_eq!(finalizers.map(|all| all.len()), Some(1));
     // One worker judges on.
     let (pods, params) = (scene.api::<Pod>(), PatchParams::default());
     let slow = scene.workers().await.unwrap().remove(0).metadata.name.unwrap();

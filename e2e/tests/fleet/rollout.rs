@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use e2e::kubectl;
-use e2e::scene::{Scene, is_ready, node_of};
+use e2e::scene::{Scene, condition, is_ready, node_of};
 use e2e::wait::{secs, throughout, until};
 use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
@@ -57,6 +58,15 @@ async fn fewest(scene: &Scene, done: &AtomicBool) -> usize {
     fewest
 }
 
+/// Looks until `done` whether the fleet is said to be available.
+async fn available(scene: &Scene, name: &str, done: &AtomicBool) {
+    while !done.load(Ordering::Relaxed) {
+        let said = condition(&scene.status(name).await.unwrap(), "Available");
+        assert_eq!(said["status"], "True", "{said}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 pub(crate) async fn tenth(scene: Arc<Scene>) {
     let names = scene.nodes("n", NODES, "2").await.unwrap();
     scene.judge("rolled", &json!({})).await.unwrap();
@@ -76,7 +86,8 @@ pub(crate) async fn tenth(scene: Arc<Scene>) {
         .await;
         done.store(true, Ordering::Relaxed);
     };
-    let (fewest, ()) = tokio::join!(fewest(&scene, &done), change);
+    let available = available(&scene, "rolled", &done);
+    let (fewest, (), ()) = tokio::join!(fewest(&scene, &done), change, available);
     // The DaemonSet controller counts the end of a pod twice, when it begins and when it is over, and
     // so may begin with the next ones too early where pods end at once, as they do here.
     assert!(fewest >= NODES - 2 * (NODES / 10), "only {fewest} of {NODES} nodes had a worker");

@@ -2,6 +2,7 @@
 //! happens when the server refuses, storms or says nothing. On paused time.
 
 mod meanwhile;
+mod paused;
 mod troubles;
 
 use std::collections::BTreeMap;
@@ -376,6 +377,7 @@ async fn what_the_server_refuses_is_said_and_not_sent_again_and_again() {
     let (reason, message) = scene.degraded();
     assert_eq!(reason, "Rejected");
     assert!(message.contains("spec.x: Invalid value"), "{message}");
+    assert_eq!(scene.condition("Progressing"), ("False".to_owned(), "Rejected".to_owned()));
     assert_eq!(scene.server.lock().unwrap().writes_to("daemonsets"), 1);
     scene.server.lock().unwrap().refused = None;
     tokio::time::advance(Duration::from_secs(61)).await;
@@ -490,16 +492,6 @@ async fn a_pod_that_was_replaced_is_not_told_what_was_meant_for_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn paused_writes_nothing_but_the_status() {
-    let scene = Scene::new(json!({ "paused": true }));
-    scene.node("a", "4");
-    scene.look().await.unwrap();
-    let writes = scene.writes();
-    assert!(writes.iter().all(|write| write.contains("judgeclusters/c/status")), "{writes:?}");
-    assert_eq!(scene.status()["state"], "Paused");
-}
-
-#[tokio::test(start_paused = true)]
 async fn suspended_is_zero_slots_and_back() {
     let scene = Scene::new(json!({ "suspend": true }));
     scene.node("a", "4");
@@ -520,6 +512,7 @@ async fn a_malformed_cluster_gets_a_condition_and_keeps_its_workers() {
     let (reason, message) = scene.degraded();
     assert_eq!(reason, "InvalidSpec");
     assert!(message.contains("spec.sandbox.minPerNode"), "{message}");
+    assert_eq!(scene.condition("Progressing"), ("False".to_owned(), "InvalidSpec".to_owned()));
     let server = scene.server.lock().unwrap();
     assert_eq!((server.writes_to("daemonsets"), server.writes_to("DELETE")), (0, 0));
 }

@@ -1,6 +1,7 @@
 //! The conditions, one by one.
 
 mod field;
+mod progress;
 mod redis;
 
 use super::{Findings, Verdict, no, number, unknown, yes};
@@ -9,14 +10,18 @@ use crate::conditions::reasons;
 use crate::crd::ServiceMonitorMode;
 use crate::sizing::BOXES;
 use crate::survey::Survey;
+use crate::validate::Complaint;
 use crate::world::TroubleKind;
+
+/// What is said of a paused cluster.
+const HELD: &str = "nothing is changed until spec.paused is false";
 
 /// In the order of `conditions::types::ALL`.
 pub(super) fn all(findings: &Findings<'_>) -> [Verdict; 9] {
     let degraded = degraded(findings);
     [
         available(findings, &degraded),
-        progressing(findings),
+        progress::progressing(findings),
         degraded,
         sized(findings),
         sandbox(findings),
@@ -28,14 +33,15 @@ pub(super) fn all(findings: &Findings<'_>) -> [Verdict; 9] {
 }
 
 fn available(findings: &Findings<'_>, degraded: &Verdict) -> Verdict {
-    let spec = findings.seen.spec.as_ref().ok();
     if findings.seen.deleted.is_some() {
         return no(reasons::DELETING, "the cluster is being deleted");
     }
-    if spec.is_some_and(|spec| spec.suspend) {
+    if is_suspended(findings) {
         return no(reasons::SUSPENDED, "all slots are 0; set spec.suspend to false to go on");
     }
-    let Some(rollout) = findings.rollout.filter(super::Rollout::is_observed) else {
+    // After each change there is a moment in which its controller has not seen it; workers that are
+    // ready are so all the same.
+    let Some(rollout) = findings.rollout.filter(|r| r.is_observed() || r.ready > 0) else {
         return no(reasons::NO_WORKER_READY, wrong(degraded, "no worker has been started yet"));
     };
     let (ready, desired) = (rollout.ready, rollout.desired);
@@ -49,6 +55,13 @@ fn available(findings: &Findings<'_>, degraded: &Verdict) -> Verdict {
         return no(reasons::NO_WORKER_READY, wrong(degraded, &message));
     }
     yes(reasons::WORKERS_READY, format!("{} ready", share(ready, desired)))
+}
+
+/// Whether the slots are taken away. While the cluster is paused they stay as they were, whatever
+/// the spec says.
+fn is_suspended(findings: &Findings<'_>) -> bool {
+    let suspend = findings.seen.spec.as_ref().is_ok_and(|spec| spec.suspend);
+    suspend && (!findings.seen.is_paused() || findings.survey.slots == 0)
 }
 
 /// That none of so many is ready.
@@ -71,32 +84,6 @@ fn wrong(degraded: &Verdict, otherwise: &str) -> String {
         "True" => format!("{otherwise}: {}", degraded.message),
         _ => otherwise.to_owned(),
     }
-}
-
-fn progressing(findings: &Findings<'_>) -> Verdict {
-    if findings.seen.deleted.is_some() {
-        // Without a DaemonSet the workers would be about to be made.
-        return no(reasons::DELETING, "the cluster is being deleted");
-    }
-    let Some(rollout) = findings.rollout else {
-        return match findings.invalid {
-            Some(_) => no(reasons::INVALID_SPEC, "nothing is changed until the spec is right"),
-            None => yes(reasons::ROLLING_OUT, "the workers are about to be made"),
-        };
-    };
-    let super::Rollout { desired, ready, updated, .. } = rollout;
-    if rollout.is_done(findings.survey.not_ready) {
-        return no(reasons::ROLLED_OUT, "all workers are as the spec says");
-    }
-    let counts = format!("{} of the newest template, {ready} ready", share(updated, desired));
-    if findings.stalled {
-        let message = format!(
-            "{counts}, and nothing has moved for spec.updateStrategy.stalledAfterSeconds; see the \
-             condition Degraded and `kubectl describe pod` of what is not ready"
-        );
-        return no(reasons::ROLLOUT_STALLED, message);
-    }
-    yes(reasons::ROLLING_OUT, counts)
 }
 
 /// The first thing that is wrong, from the cause that lies deepest.
@@ -225,7 +212,9 @@ fn trouble(
         TroubleKind::Sandbox => (
             "has no working sandbox",
             "have no working sandbox",
-            "`evalx doctor` in the pod tells which step fails",
+            // Its own container has ended, so nothing can be asked there.
+            "`evalx doctor` in a copy of the pod tells what cures it, see the runbook \
+             EvalxSandboxFailing",
         ),
         TroubleKind::Queue => (
             "does not reach the queue",
@@ -337,12 +326,9 @@ fn queue(findings: &Findings<'_>) -> Verdict {
 }
 
 fn monitoring(findings: &Findings<'_>) -> Verdict {
-    let key = &findings.seen.key;
     let spec = findings.seen.spec.as_ref().ok();
     let mode = spec.map_or(ServiceMonitorMode::Auto, |spec| spec.monitoring.service_monitor);
-    // `apply` names what was refused, or what has its name, by kind and name.
-    let ours = format!("{} {}", Kind::ServiceMonitor.as_str(), daemon_set_name(&key.name));
-    if let Some(refused) = findings.complaints.iter().find(|c| c.message.contains(&ours)) {
+    if let Some(refused) = complaint(findings, Kind::ServiceMonitor) {
         return no(refused.reason, refused.message.clone());
     }
     match (mode, findings.service_monitors) {
@@ -359,10 +345,16 @@ fn monitoring(findings: &Findings<'_>) -> Verdict {
     }
 }
 
+/// What is said of the workers' object of a kind: `apply` names what was refused, or what has its
+/// name, by kind and name.
+fn complaint<'a>(findings: &'a Findings<'_>, kind: Kind) -> Option<&'a Complaint> {
+    let ours = format!("{} {}", kind.as_str(), daemon_set_name(&findings.seen.key.name));
+    findings.complaints.iter().find(|complaint| complaint.message.contains(&ours))
+}
+
 fn paused(findings: &Findings<'_>) -> Verdict {
-    let paused = findings.seen.spec.as_ref().is_ok_and(|spec| spec.paused);
-    match paused {
-        true => yes(reasons::PAUSED, "nothing is changed until spec.paused is false"),
+    match findings.seen.is_paused() {
+        true => yes(reasons::PAUSED, HELD),
         false => no(reasons::ACTIVE, "the cluster is looked after"),
     }
 }

@@ -124,7 +124,7 @@ fn each_trouble_has_its_condition_and_says_what_to_do() {
         (TroubleKind::Image, "ImagePullFailed", "spec.image", None),
         (TroubleKind::Config, "ConfigMissing", "secret", Some(("QueueReady", "False"))),
         (TroubleKind::Settings, "WorkerMisconfigured", "spec.env", None),
-        (TroubleKind::Sandbox, "SelfCheckFailed", "doctor", Some(("SandboxReady", "False"))),
+        (TroubleKind::Sandbox, "SelfCheckFailed", "in a copy", Some(("SandboxReady", "False"))),
         (TroubleKind::Queue, "QueueUnreachable", "spec.queue", Some(("QueueReady", "False"))),
         (TroubleKind::Crash, "WorkerCrashing", "kubectl logs", None),
     ];
@@ -193,6 +193,61 @@ fn what_users_can_do_on_purpose() {
     none.rollout = Some(rollout(0, 0, 0));
     let empty = status(&none, now());
     assert_eq!((&*empty.state, &*empty.reason), ("Empty", "NoNodes"));
+}
+
+#[test]
+fn workers_that_are_ready_are_so_while_a_change_is_not_seen_yet() {
+    let (seen, mut survey) = (seen(json!({})), Survey::default());
+    healthy(&mut survey);
+    let mut findings = findings(&seen, &survey);
+    findings.rollout = Some(Rollout { generation: 3, observed: 2, ..rollout(4, 4, 4) });
+    let changed = status(&findings, now());
+    assert_eq!(of(&changed, "Available"), ("True", "WorkersReady"));
+    assert_eq!(of(&changed, "Progressing"), ("True", "RollingOut"));
+    findings.rollout = Some(Rollout { generation: 1, observed: 0, ..rollout(0, 0, 0) });
+    assert_eq!(of(&status(&findings, now()), "Available"), ("False", "NoWorkerReady"));
+}
+
+#[test]
+fn what_is_not_changed_is_not_said_to_be_as_the_spec_says() {
+    let mut survey = Survey::default();
+    healthy(&mut survey);
+    let complaint = |reason, message: &str| Complaint { reason, message: message.to_owned() };
+    let refused = complaint(reasons::REJECTED, "DaemonSet c-worker: spec.x: Invalid value");
+    let other = complaint(reasons::REJECTED, "Service c-worker: no");
+    let (well, held) = (seen(json!({})), seen(json!({ "paused": true })));
+    for rollout in [Some(rollout(4, 4, 4)), Some(rollout(4, 2, 3)), None] {
+        let of_spec = |seen: &Seen, invalid: Option<&str>, complaints: &[&Complaint]| {
+            let complaints = complaints.iter().copied().cloned().collect();
+            let invalid = invalid.map(str::to_owned);
+            let findings = Findings { rollout, invalid, complaints, ..findings(seen, &survey) };
+            let status = status(&findings, now());
+            let (state, reason) = of(&status, "Progressing");
+            (state.to_owned(), reason.to_owned(), find(&status, "Progressing").message.clone())
+        };
+        let (state, reason, message) = of_spec(&well, Some("spec.x: no"), &[]);
+        assert_eq!((&*state, &*reason), ("False", "InvalidSpec"), "{message}");
+        let (state, reason, message) = of_spec(&well, None, &[&other, &refused]);
+        assert_eq!((&*state, &*reason, &message), ("False", "Rejected", &refused.message));
+        let (state, reason, message) = of_spec(&held, None, &[]);
+        assert_eq!((&*state, &*reason), ("False", "Paused"));
+        assert_eq!(message, "nothing is changed until spec.paused is false");
+        let (_, reason, _) = of_spec(&well, None, &[&other]);
+        assert!(["RolledOut", "RollingOut"].contains(&&*reason), "it does not hold up the workers");
+    }
+}
+
+#[test]
+fn while_paused_nothing_is_suspended_that_was_not_before() {
+    let mut survey = Survey::default();
+    healthy(&mut survey);
+    let seen = seen(json!({ "paused": true, "suspend": true }));
+    let judging = status(&findings(&seen, &survey), now());
+    assert_eq!(of(&judging, "Available"), ("True", "WorkersReady"));
+    assert_eq!((&*judging.state, judging.slots.desired), ("Paused", 16));
+    (survey.slots, survey.slots_ready) = (0, 0);
+    let before = status(&findings(&seen, &survey), now());
+    assert_eq!(of(&before, "Available"), ("False", "Suspended"));
 }
 
 #[test]

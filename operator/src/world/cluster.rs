@@ -100,6 +100,12 @@ impl Seen {
         }
     }
 
+    /// Whether nothing of it is to be changed.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.spec.as_ref().is_ok_and(|spec| spec.paused)
+    }
+
     /// Whether it keeps its nodes from younger clusters.
     #[must_use]
     pub fn holds_nodes(&self) -> bool {
