@@ -15,6 +15,7 @@ use crate::apply;
 use crate::build::{Kind, daemon_set_name};
 use crate::context::Context;
 use crate::crd::{DeletionPolicy, JudgeCluster};
+use crate::survey::is_orphaned;
 use crate::world::Seen;
 
 /// The finalizer.
@@ -23,7 +24,8 @@ pub(crate) const FINALIZER: &str = "evalx.dev/drain";
 /// How often is looked whether the workers have gone; the watch usually tells sooner.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Sees to it that the finalizer is there exactly where draining is asked for.
+/// Sees to it that the finalizer is there exactly where draining is asked for, paused or not: nothing
+/// but the cluster itself is touched.
 ///
 /// # Errors
 /// When the API server does not answer.
@@ -44,8 +46,8 @@ pub(crate) fn is_held(seen: &Seen) -> bool {
     seen.finalizers.iter().any(|name| name != FINALIZER)
 }
 
-/// Drains: the workers go first and finish what they have; then all the rest. Returns when to look
-/// again, or `None` when nothing is left to do.
+/// Drains: the workers go first and finish what they have; then all the rest. Workers that are to stay
+/// are not drained. Returns when to look again, or `None` when nothing is left to do.
 ///
 /// # Errors
 /// When the API server does not answer.
@@ -54,11 +56,15 @@ pub(crate) async fn drain(context: &Context, seen: &Seen) -> Result<Option<Durat
         return Ok(None);
     }
     let name = daemon_set_name(&seen.key.name);
-    let (live, pods) = {
+    let (orphaned, live, pods) = {
         let sight = context.world.sight();
-        let live = sight.live(&seen.key, Kind::DaemonSet, &name);
-        (live.map(|live| live.uid.clone()), sight.pods(&seen.key).count())
+        let live = sight.live(&seen.key, Kind::DaemonSet, &name).map(|live| live.uid.clone());
+        (is_orphaned(seen, &sight), live, sight.pods(&seen.key).count())
     };
+    if orphaned {
+        release(context, seen).await?;
+        return Ok(None);
+    }
     if let Some(uid) = &live {
         apply::delete(context, seen, Kind::DaemonSet, &name, uid).await?;
     }
@@ -77,9 +83,14 @@ pub(crate) async fn drain(context: &Context, seen: &Seen) -> Result<Option<Durat
     } else {
         info!(namespace, judgecluster, "the workers have gone; the rest goes now");
     }
-    let others = seen.finalizers.iter().filter(|name| *name != FINALIZER).cloned().collect();
-    set(context, seen, others).await?;
+    release(context, seen).await?;
     Ok(None)
+}
+
+/// Takes our finalizer away.
+async fn release(context: &Context, seen: &Seen) -> Result<(), api::Error> {
+    let others = seen.finalizers.iter().filter(|name| *name != FINALIZER).cloned();
+    set(context, seen, others.collect()).await
 }
 
 async fn set(context: &Context, seen: &Seen, finalizers: Vec<String>) -> Result<(), api::Error> {

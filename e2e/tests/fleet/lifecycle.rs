@@ -149,3 +149,25 @@ pub(crate) async fn drained(scene: Arc<Scene>) {
     pods.patch(&slow, &params, &keep(&[])).await.unwrap();
     nothing_is_left(&scene).await;
 }
+
+pub(crate) async fn orphaned(scene: Arc<Scene>) {
+    let node = scene.node("a", "2", "64Gi").await.unwrap();
+    scene.judge("orphaned", &json!({"deletion": {"policy": "Drain"}})).await.unwrap();
+    ready(&scene, "orphaned", "1/1").await;
+    scene.slots_are(&[(&node, 2)]).await;
+    scene.clusters().delete("orphaned", &DeleteParams::orphan()).await.unwrap();
+    until(secs(60), "it has gone", async || {
+        let cluster = scene.clusters().get_opt("orphaned").await;
+        match cluster.map_err(|error| error.to_string())? {
+            None => Ok(()),
+            Some(cluster) => Err(format!("{:?}", cluster.metadata)),
+        }
+    })
+    .await;
+    throughout(secs(2), "its worker goes on", async || {
+        let slots = scene.slots().await?;
+        let told = slots.get(&node).map(String::as_str);
+        if told == Some("2") { Ok(()) } else { Err(format!("{slots:?}")) }
+    })
+    .await;
+}

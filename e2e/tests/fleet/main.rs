@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Case::new("suspended, every slot is gone and every pod stays", lifecycle::suspended),
         Case::new("deleted, nothing is left", lifecycle::deleted),
         Case::new("deleted with draining, the workers go first", lifecycle::drained),
+        Case::new("deleted without its workers, they go on as they are", lifecycle::orphaned),
         Case::new("what others delete or change is mended", drift::mended),
         Case::new("what others add is left alone", drift::left_alone),
         Case::new("what others add to what is ours whole is taken away", drift::added),

@@ -147,3 +147,23 @@ async fn what_a_finalizer_of_somebody_else_keeps_is_said_to_be_deleted() {
     scene.look().await.unwrap();
     assert_eq!(scene.writes(), [""; 0], "it is gone as soon as nobody keeps it");
 }
+
+#[tokio::test(start_paused = true)]
+async fn workers_that_are_to_outlive_it_are_neither_drained_nor_told_anything() {
+    for policy in ["Background", "Drain"] {
+        let scene = Scene::new(json!({ "deletion": { "policy": policy } }));
+        scene.node("a", "4");
+        scene.look().await.unwrap();
+        assert_eq!(scene.slots("a"), "4");
+        // As `kubectl delete --cascade=orphan` leaves it to the garbage collector.
+        let mut finalizers = cluster(&scene, "/metadata/finalizers");
+        finalizers.push(json!("orphan"));
+        write(&scene, &json!({ "metadata": { "finalizers": finalizers } }));
+        delete(&scene);
+        scene.look().await.unwrap();
+        assert_eq!(scene.slots("a"), "4");
+        assert!(scene.server.lock().unwrap().objects.contains_key(DAEMON_SET));
+        let left = cluster(&scene, "/metadata/finalizers");
+        assert_eq!(left, ["orphan"], "with {policy} only others keep it");
+    }
+}
