@@ -99,7 +99,7 @@ struct Told {
 
 /// So often a run may lock or unlock ranges of files, SQLite does it six times a transaction. What the
 /// kernel keeps of one is 192 bytes.
-const LOCKS: u32 = 100_000;
+const LOCKS: u32 = 20_000;
 
 impl Told {
     /// Loads the slot's filter.
