@@ -86,37 +86,45 @@ struct Slot {
 /// What is told of a run's calls.
 ///
 /// The slot's ipc namespace is every run's until one may have made something there: making and ending
-/// one costs a tenth of a short run, and no program of a contest uses it. Locks of ranges are counted.
+/// one costs a tenth of a short run, and no program of a contest uses it. Locks of ranges and
+/// connections are counted.
 struct Told {
     /// Hears of each such call. `None`: another one, who wants to hear of something else, has the
     /// machine's only one (seccomp(2), `EBUSY`).
     listener: Option<sys::seccomp::Listener>,
     /// That the last run may have made something in the ipc namespace, as far as is known.
     ipc: bool,
-    /// Locks that the run has asked for, or given back.
-    locks: u32,
+    /// Calls of the run that were answered.
+    answered: u32,
+    /// What else the run has called that is told of.
+    others: u32,
 }
 
-/// So often a run may lock or unlock ranges of files, SQLite does it six times a transaction. What the
-/// kernel keeps of one is 192 bytes.
-const LOCKS: u32 = 20_000;
+/// So often a run may lock or unlock ranges of files, which SQLite does six times a transaction, and
+/// connect. What the kernel keeps of one is 192 bytes, or a kilobyte.
+const OTHERS: u32 = 20_000;
+
+/// So many calls of a run are answered, which takes time of ours; who makes more waits for its end.
+const ANSWERED: u32 = 100_000;
 
 impl Told {
     /// Loads the slot's filter.
     fn load(filter: &[super::filter::Op]) -> Result<Self, Errno> {
         match sys::seccomp::Listener::load(filter) {
-            Ok(listener) => Ok(Self { listener: Some(listener), ipc: false, locks: 0 }),
+            Ok(listener) => {
+                Ok(Self { listener: Some(listener), ipc: false, answered: 0, others: 0 })
+            }
             Err(Errno::BUSY) => {
                 sys::seccomp::load(&super::filter::untold(filter))?;
-                Ok(Self { listener: None, ipc: false, locks: 0 })
+                Ok(Self { listener: None, ipc: false, answered: 0, others: 0 })
             }
             Err(other) => Err(other),
         }
     }
 
-    /// Before a run: a namespace in which nobody has made anything, and no lock.
+    /// Before a run: a namespace in which nobody has made anything, and nothing counted.
     fn renew(&mut self, key: Key) -> Result<(), Errno> {
-        self.locks = 0;
+        (self.answered, self.others) = (0, 0);
         if std::mem::replace(&mut self.ipc, self.listener.is_none()) {
             sys::process::unshare(UnshareFlags::NEWIPC, key)?;
         }
@@ -128,7 +136,7 @@ impl Told {
         loop {
             let mut fds =
                 [PollFd::new(&worker, PollFlags::IN), PollFd::new(&worker, PollFlags::empty())];
-            if let Some(listener) = &self.listener {
+            if let Some(listener) = self.listener.as_ref().filter(|_| self.answered < ANSWERED) {
                 fds[1] = listener.poll_fd();
             }
             rustix::io::retry_on_intr(|| poll(&mut fds, None))?;
@@ -137,21 +145,26 @@ impl Told {
                 return Ok(());
             }
             if let (true, Some(listener)) = (told, &self.listener) {
-                let (ipc, locks) = (&mut self.ipc, &mut self.locks);
-                listener.answer(|call| decide(call, ipc, locks))?;
+                self.answered += 1;
+                let (ipc, others) = (&mut self.ipc, &mut self.others);
+                listener.answer(|call| decide(call, ipc, others))?;
             }
         }
     }
 }
 
 /// Takes note of a call, by its number.
-fn decide(call: i32, ipc: &mut bool, locks: &mut u32) -> Result<(), Errno> {
-    if i64::from(call) != libc::SYS_fcntl {
-        *ipc = true;
-        return Ok(());
-    }
-    *locks = locks.saturating_add(1);
-    if *locks > LOCKS { Err(Errno::NOLCK) } else { Ok(()) }
+fn decide(call: i32, ipc: &mut bool, others: &mut u32) -> Result<(), Errno> {
+    let refused = match i64::from(call) {
+        libc::SYS_fcntl => Errno::NOLCK,
+        libc::SYS_connect => Errno::CONNREFUSED,
+        _ => {
+            *ipc = true;
+            return Ok(());
+        }
+    };
+    *others += 1;
+    if *others > OTHERS { Err(refused) } else { Ok(()) }
 }
 
 /// What a guest is made from. The agent prepares it, then it is init's, then the payload's; each

@@ -91,6 +91,8 @@ struct Rule {
     answer: String,
     calls: Vec<String>,
     when: Option<Condition>,
+    /// An argument that has to be a pointer besides, and not NULL.
+    pointer: Option<u32>,
     /// Whether the slot's own processes need the call: with the slot's key it is allowed.
     #[serde(default)]
     ours: bool,
@@ -156,6 +158,11 @@ struct Condition {
     high: bool,
 }
 
+/// That an argument of 64 bits is not 0: one of these holds.
+fn not_null(arg: u32) -> [Condition; 2] {
+    [false, true].map(|high| Condition { high, not: Some(0), ..Condition::of(arg) })
+}
+
 impl Condition {
     fn of(arg: u32) -> Self {
         Self { arg, any_bit_of: None, is: None, not: None, from: None, high: false }
@@ -176,6 +183,7 @@ impl Condition {
 #[derive(Debug, Clone, Copy)]
 struct Refusal {
     when: Option<Condition>,
+    pointer: Option<u32>,
     answer: u32,
     ours: bool,
 }
@@ -183,13 +191,14 @@ struct Refusal {
 impl Refusal {
     /// Where one of these holds altogether, it is the answer.
     fn cases(&self, key: Option<Key>) -> Vec<Vec<Condition>> {
-        let when = || self.when.into_iter();
-        match key.filter(|_| self.ours) {
-            None => vec![when().collect()],
-            Some(key) => {
-                key.is_missing().iter().map(|half| when().chain([*half]).collect()).collect()
-            }
+        let mut cases = vec![self.when.into_iter().collect::<Vec<_>>()];
+        let key = key.filter(|_| self.ours).map(Key::is_missing);
+        let halves = self.pointer.map(not_null).into_iter().chain(key);
+        for halves in halves {
+            let with = |half| cases.iter().map(move |case| [&case[..], &[half]].concat());
+            cases = halves.into_iter().flat_map(with).collect();
         }
+        cases
     }
 }
 
@@ -256,7 +265,9 @@ fn rules(policy: &str) -> Result<Vec<Rule>, Error> {
 fn leaves(rules: Vec<Rule>) -> Result<BTreeMap<u32, Leaf>, Error> {
     let mut leaves = BTreeMap::<u32, Leaf>::new();
     let here = |rule: &Rule| rule.only.as_ref().is_none_or(|only| *only == std::env::consts::ARCH);
-    for Rule { reason: _, answer, calls, when, ours, only: _ } in rules.into_iter().filter(here) {
+    for Rule { reason: _, answer, calls, when, pointer, ours, only: _ } in
+        rules.into_iter().filter(here)
+    {
         let answer = self::answer(&answer)?;
         for call in calls {
             let Ok(number) = Sysno::from_str(&call) else { return Err(Error::Unknown(call)) };
@@ -267,7 +278,7 @@ fn leaves(rules: Vec<Rule>) -> Result<BTreeMap<u32, Leaf>, Error> {
             if leaf.iter().any(|r| r.when.is_none() || when.is_none() || r.when == when) {
                 return Err(Error::Redundant(call));
             }
-            leaf.push(Refusal { when, answer, ours });
+            leaf.push(Refusal { when, pointer, answer, ours });
         }
     }
     Ok(leaves)
@@ -279,6 +290,7 @@ fn answer(name: &str) -> Result<u32, Error> {
         // It returns 0 and was never made.
         "DONE" => 0,
         "EPERM" => libc::EPERM,
+        "EINVAL" => libc::EINVAL,
         "ENOSYS" => libc::ENOSYS,
         "EOPNOTSUPP" => libc::EOPNOTSUPP,
         "EAFNOSUPPORT" => libc::EAFNOSUPPORT,
@@ -543,6 +555,11 @@ mod tests {
         let advice = |advice: i32| [0, 0, 0, advice.cast_unsigned(), 0, 0];
         assert_eq!(ask("fadvise64", advice(libc::POSIX_FADV_DONTNEED)), ERRNO);
         assert_eq!(ask("fadvise64", advice(libc::POSIX_FADV_SEQUENTIAL)), ALLOW);
+        // The limit of cores stays; to read it is free, whatever address it is read to.
+        let core = libc::RLIMIT_CORE;
+        assert_eq!(ask("prlimit64", [0, core, 1 << 31, 0, 0, 0]), ERRNO);
+        assert_eq!(ask("prlimit64", [0, core, 0, 1 << 31, 0, 0]), ALLOW);
+        assert_eq!(ask("prlimit64", [0, libc::RLIMIT_STACK, 1 << 31, 0, 0, 0]), ALLOW);
         let at_once = [0, 0, 0, 0, 0, libc::RWF_NOWAIT as u32];
         assert_eq!(ask("preadv2", at_once), ERRNO | libc::EOPNOTSUPP as u32);
         assert_eq!(ask("preadv2", [0, 0, 0, 8, 8, libc::RWF_HIPRI as u32]), ALLOW);
@@ -620,7 +637,8 @@ mod tests {
     /// A rule that changes no answer: others of the same call, before or after it, answer alike
     /// wherever it holds.
     fn idle(leaf: &Leaf) -> Option<usize> {
-        let args: BTreeSet<_> = leaf.iter().filter_map(|r| Some(r.when?.arg as usize)).collect();
+        let args = |r: &Refusal| r.when.map(|when| when.arg).into_iter().chain(r.pointer);
+        let args: BTreeSet<_> = leaf.iter().flat_map(args).map(|arg| arg as usize).collect();
         let answer = |leaf: &Leaf, [a, b]: [u32; 2]| {
             let program = [vec![op(LOAD, NR)], at(7, &call(leaf, None)), vec![op(RETURN, ALLOW)]];
             let mut values = [0; 6];

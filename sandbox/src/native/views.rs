@@ -155,9 +155,21 @@ fn overlay(folder: &Path, empty: &Path) -> Result<OwnedFd, Errno> {
     // and no character of a path means something.
     let [folder_fd, empty_fd] = [&folder, &empty].map(|fd| fd.as_raw_fd());
     let layers = format!("/proc/self/fd/{folder_fd}:/proc/self/fd/{empty_fd}");
-    let fs = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    fsconfig_set_string(&fs, "lowerdir", layers)?;
-    fsconfig_create(&fs)?;
+    let make = |settings: &[(&str, &str)]| -> Result<OwnedFd, Errno> {
+        let fs = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
+        for (name, value) in settings {
+            fsconfig_set_string(&fs, *name, *value)?;
+        }
+        fsconfig_create(&fs)?;
+        Ok(fs)
+    };
+    // Without it folders of two file systems are numbered as they are first looked up, by which a run
+    // would know what the one before it looked up (fs/overlayfs/inode.c, ovl_map_ino).
+    let numbered = ("xino", "on");
+    let fs = match make(&[("lowerdir", &layers), numbered]) {
+        Err(Errno::INVAL) => make(&[("lowerdir", &layers)])?,
+        other => other?,
+    };
     let attributes = MountAttrFlags::MOUNT_ATTR_RDONLY
         | MountAttrFlags::MOUNT_ATTR_NOSUID
         | MountAttrFlags::MOUNT_ATTR_NODEV;

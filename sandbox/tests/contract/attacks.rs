@@ -52,7 +52,7 @@ pub(crate) static ALL: &[Attack] = &[
     attack(10, "memfd / SysV shm / mq bomb", "MLE", ""),
     attack(11, "pipe/socket-buffer bomb", "bounded by memcg (66 MB/uid measured)", ""),
     attack(12, "kernel memory: 10^5 fds, epoll, inotify, timers, page tables (mmap stride), user mounts, access lists, range locks, filters of sockets", "EMFILE / MLE", "")
-        .but("locks of ranges (`fcntl`) are counted by who hears of calls: nobody hears of those in isolate's boxes, or where an outer filter has the machine's only listener, and there a run can have the kernel keep some hundred megabytes of them"),
+        .but("locks of ranges (`fcntl`) and connections that nobody accepts are counted by who hears of calls: nobody hears of those in isolate's boxes, or where an outer filter has the machine's only listener, and there a run can have the kernel keep some hundred megabytes of them; before Linux 6.14 a program of an unknown kind has the kernel start modprobe (fs/exec.c), on the machine's account: `kernel.modprobe=` ends that"),
     attack(13, "mlock, hugetlb, swap-out to hide memory", "EPERM; swap.max=0", ""),
     attack(14, "deep recursion", "RE(SIGSEGV) at stack limit or MLE", ""),
     attack(15, "fd exhaustion", "EMFILE", ""),

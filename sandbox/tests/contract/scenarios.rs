@@ -85,6 +85,7 @@ pub(crate) static ALL: &[Scenario] = &[
     scenario("a83_memory_above_the_box", "69, 83", faults::memory_above_the_box)
         .with(&["a08_child_out_of_memory"]),
     scenario("a85_no_trace_in_the_folders", "49, 85", traces::none_in_the_folders),
+    scenario("a85_no_trace_in_the_numbers", "85", traces::none_in_the_numbers),
     scenario("p_addresses", "plain", control::addresses),
     scenario("p_armed_behind_the_run", "plain", boxes::armed_behind_the_run),
     scenario("p_box_after_a_kill", "plain", box_folder::box_after_a_kill),

@@ -4,12 +4,14 @@ use std::fs;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
-use sandbox::{Bytes, Job, Limits, Outcome, Termination};
+use sandbox::{
+    Bytes, Cancel, Engine, Job, Limits, NativeSandbox, Outcome, Sandbox as _, Termination, native,
+};
 
 use super::ensure;
 use crate::invariants::within;
 use crate::machine::in_time;
-use crate::rig::Rig;
+use crate::rig::{Rig, chain};
 
 /// Longer than the kernel's clock for time stamps stands still. A work file system is kept for the next
 /// run only if the clock had moved on from its making when a run began, so a run that is to be the hard
@@ -65,6 +67,33 @@ pub(super) fn none_in_the_folders(rig: &Rig) -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+/// Nor do the numbers of the machine's folders tell which of them it looked up first. They are the
+/// kernel's choice where what lies below an overlay is on two file systems.
+pub(super) fn none_in_the_numbers(rig: &Rig) -> Result<(), Failed> {
+    if rig.engine() != Engine::Native {
+        return Ok(());
+    }
+    let seen_behind = |first: &str| -> Result<String, Failed> {
+        let other_disk = tempfile::tempdir_in("/dev/shm")?;
+        let run_dir = other_disk.path().to_owned();
+        let config = native::Config { boxes: 1, run_dir, ..native::Config::default() };
+        let sandbox = NativeSandbox::new(config).map_err(|error| chain(&error))?;
+        let numbers = |folders: &str| -> Result<String, Failed> {
+            let script = format!("stat -c '%n %i' {folders} | sort");
+            let mark = rig.fresh_mark();
+            let argv = ["/bin/sh", "-c", &script, &mark].map(str::to_owned);
+            let env = vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())];
+            let job = Job { env, limits: in_time(Limits::default()), ..Job::new(argv.to_vec()) };
+            let outcome = sandbox.run(job, &Cancel::new()?).map_err(|error| chain(&error))?;
+            Ok(String::from_utf8_lossy(&outcome.stdout.bytes).into_owned())
+        };
+        numbers(first)?;
+        numbers("/usr/lib /usr/share /usr/sbin")
+    };
+    let [a, b] = [seen_behind("/usr/share /usr/sbin")?, seen_behind("/usr/sbin /usr/share")?];
+    ensure(a == b && a.lines().count() == 3, || format!("{a:?} and {b:?}"))
 }
 
 /// One more file than is freed at once, a folder that is both deep and wide, and one that is deeper
