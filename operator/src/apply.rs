@@ -239,7 +239,8 @@ fn said(error: &api::Error) -> String {
     said.chars().take(600).collect()
 }
 
-/// Removes objects of this cluster that are no more wanted, up to the first that cannot be.
+/// Removes objects of this cluster, and what one of its name has left behind, that are not wanted, up
+/// to the first that cannot be.
 async fn remove_orphans(
     context: &Context,
     seen: &Seen,
@@ -247,7 +248,9 @@ async fn remove_orphans(
 ) -> Result<Option<Broken>, api::Error> {
     let orphans: Vec<(Kind, String, String)> = {
         let sight = context.world.sight();
-        let ours = sight.all_live(&seen.key).filter(|(_, l)| l.owner.as_ref() == Some(&seen.uid));
+        let ours = sight.all_live(&seen.key).filter(|(_, live)| is_ours(live, seen));
+        // A Redis that was left behind has what was in its queue: that is for people to delete.
+        let ours = ours.filter(|((kind, _), l)| *kind != Kind::StatefulSet || l.owner.is_some());
         let orphans = ours.filter(|((kind, name), _)| {
             !objects.iter().any(|object| object.kind == *kind && object.name == *name)
         });

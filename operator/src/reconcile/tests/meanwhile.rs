@@ -167,3 +167,36 @@ async fn workers_that_are_to_outlive_it_are_neither_drained_nor_told_anything() 
         assert_eq!(left, ["orphan"], "with {policy} only others keep it");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_left_behind_and_is_not_wanted_goes_but_for_a_redis() {
+    let managed = json!({ "url": null, "managed": {} });
+    let scene = Scene::new(json!({ "api": { "openToAll": true }, "queue": managed }));
+    scene.look().await.unwrap();
+    let objects = || {
+        let server = scene.server.lock().unwrap();
+        let objects = server.objects.iter().filter(|(path, _)| *path != CLUSTER);
+        objects.map(|(path, object)| (path.clone(), object.clone())).collect::<Vec<_>>()
+    };
+    for (path, object) in objects() {
+        let mut kinds = Kind::ALL.into_iter();
+        let kind = kinds.find(|kind| object["kind"] == kind.as_str()).unwrap();
+        scene.tamper(&path, kind, &json!({ "metadata": { "ownerReferences": null } }));
+    }
+    // The next of its name, with neither.
+    {
+        let mut server = scene.server.lock().unwrap();
+        server.objects.get_mut(CLUSTER).unwrap()["metadata"]["uid"] = "next".into();
+    }
+    scene.cluster(json!({}), 1);
+    scene.look().await.unwrap();
+    let of_nobody = |(path, object): (String, Value)| {
+        let owner = object["metadata"]["ownerReferences"][0]["uid"].clone();
+        (owner != "next").then_some(path)
+    };
+    let left: Vec<_> = objects().into_iter().filter_map(of_nobody).collect();
+    assert_eq!(left, ["/apis/apps/v1/namespaces/ns/statefulsets/c-redis"]);
+    scene.writes();
+    scene.look().await.unwrap();
+    assert_eq!(scene.writes(), [""; 0]);
+}
