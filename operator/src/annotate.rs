@@ -1,59 +1,62 @@
 //! Fifth step: tells pods their slots.
 
 use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
+use futures_util::stream::FuturesOrdered;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use crate::api::{self, call};
 use crate::build::{MANAGER, SLOTS};
-use crate::conditions::reasons;
 use crate::context::Context;
+use crate::setback::Setback;
 use crate::survey::SlotOrder;
-use crate::validate::Complaint;
 use crate::world::{Key, PodView, SlimPod};
 
 /// Annotations of one cluster that are written at once.
 pub(crate) const AT_ONCE: usize = 16;
 
-/// Writes all orders, so many at once.
+/// Pods in a row that cannot be told, after which no more are tried: one pod is one pod, but where a
+/// right is lacking all are alike.
+const IN_A_ROW: usize = 2;
+
+/// Writes all orders, so many at once, whatever becomes of one of them. Returns the first that could
+/// not be written. In their order, so that of the same pods always the same is said.
 ///
 /// # Errors
-/// At the first answer that says that the API server is not well: the rest is for later.
+/// When the API server does not answer, or is busy: the rest is for later.
 pub(crate) async fn annotate(
     context: &Context,
     key: &Key,
     orders: &[SlotOrder],
     at_once: usize,
-) -> Result<Option<Complaint>, api::Error> {
+) -> Result<Option<Setback>, api::Error> {
     let pods: Api<SlimPod> = Api::namespaced(context.client.clone(), &key.namespace);
-    let mut complaint = None;
+    let (mut first, mut in_a_row) = (None, 0);
     let mut waiting = orders.iter();
-    let mut writes = FuturesUnordered::new();
+    let mut writes = FuturesOrdered::new();
     for order in waiting.by_ref().take(at_once) {
-        writes.push(write(context, &pods, key, order));
+        writes.push_back(write(context, &pods, key, order));
     }
     while let Some(written) = writes.next().await {
         match written {
-            Ok(()) => {}
+            Ok(()) => in_a_row = 0,
             // Gone, or another of the same name: the watch tells.
             Err(error) if error.is_not_found() || error.is_conflict() => {}
-            Err(error) if error.is_refusal() => {
-                let said = error.status().map(|status| status.message.clone()).unwrap_or_default();
-                let message = format!("cannot tell pods their slots: {said}");
-                warn!(namespace = &*key.namespace, judgecluster = &*key.name, "{message}");
-                complaint = Some(Complaint { reason: reasons::FORBIDDEN, message });
-                break;
+            Err(error) => {
+                let setback = Setback::of(error, "cannot tell pods their slots")?;
+                first.get_or_insert(setback);
+                in_a_row += 1;
             }
-            Err(error) => return Err(error),
         }
-        if let Some(order) = waiting.next() {
-            writes.push(write(context, &pods, key, order));
+        if in_a_row < IN_A_ROW
+            && let Some(order) = waiting.next()
+        {
+            writes.push_back(write(context, &pods, key, order));
         }
     }
-    Ok(complaint)
+    Ok(first)
 }
 
 async fn write(

@@ -10,10 +10,11 @@ use kube::core::DynamicObject;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::api::{self, call, chain};
+use crate::api::{self, call};
 use crate::build::{APPLIED, Kind, MANAGER, Object};
 use crate::conditions::reasons;
 use crate::context::Context;
+use crate::setback::{Broken, named, objection};
 use crate::validate::Complaint;
 use crate::world::{Live, Seen};
 
@@ -44,25 +45,19 @@ impl Refused {
 /// What writing came to.
 #[derive(Debug)]
 pub(crate) enum Applied {
-    /// Everything was sent, whatever of it was refused.
-    All(Vec<Refused>),
-    /// It broke off at one object; what comes after it waits.
-    Broken(Vec<Refused>, Broken),
+    /// What could be sent was.
+    Sent(Sent),
     /// The namespace is being deleted, and takes nothing new.
     Leaving,
 }
 
-/// An object at which the API server fails, and what is to be said of it if that lasts.
-#[derive(Debug)]
-pub(crate) struct Broken {
-    pub(crate) complaint: Complaint,
-    pub(crate) error: api::Error,
-}
-
-impl Broken {
-    fn at(kind: Kind, name: &str, error: api::Error) -> Self {
-        Self { complaint: objection(kind, name, &error), error }
-    }
+/// What became of the objects.
+#[derive(Debug, Default)]
+pub(crate) struct Sent {
+    /// Those that the API server did not take.
+    pub(crate) refused: Vec<Refused>,
+    /// That at which it broke off; what comes after it waits.
+    pub(crate) broken: Option<Broken>,
 }
 
 /// Writes all objects of a cluster, in their order.
@@ -76,7 +71,7 @@ pub(crate) async fn apply(
     seen: &Seen,
     objects: &[Object],
 ) -> Result<Applied, api::Error> {
-    let (mut refused, mut unmounted) = (Vec::new(), false);
+    let (mut sent, mut unmounted) = (Sent::default(), false);
     for object in objects {
         // Their pods would start without what they mount, or with what it was before. Those that run
         // stay as they are.
@@ -87,7 +82,7 @@ pub(crate) async fn apply(
             Ok(None) => {}
             Ok(Some(refusal)) => {
                 unmounted |= object.kind == Kind::ConfigMap;
-                refused.push(refusal);
+                sent.refused.push(refusal);
             }
             // The Prometheus operator has just been removed: the next look knows.
             Err(error) if object.kind == Kind::ServiceMonitor && error.is_not_found() => {
@@ -98,15 +93,14 @@ pub(crate) async fn apply(
             // the rest would only be more requests.
             Err(error) if error.is_fault() => {
                 let broken = Broken::at(object.kind, &object.name, error);
-                return Ok(Applied::Broken(refused, broken));
+                sent.broken = Some(broken);
+                return Ok(Applied::Sent(sent));
             }
             Err(error) => return Err(error),
         }
     }
-    Ok(match remove_orphans(context, seen, objects).await? {
-        Some(broken) => Applied::Broken(refused, broken),
-        None => Applied::All(refused),
-    })
+    sent.broken = remove_orphans(context, seen, objects).await?;
+    Ok(Applied::Sent(sent))
 }
 
 async fn one(
@@ -148,7 +142,7 @@ async fn one(
             Ok(None)
         }
         Err(error) if error.is_refusal() => {
-            Ok(Some(refuse(objection(object.kind, &object.name, &error))))
+            Ok(Some(refuse(objection(named(object.kind, &object.name), &error))))
         }
         Err(error) => Err(error),
     }
@@ -212,31 +206,12 @@ fn refuse(context: &Context, seen: &Seen, slot: &(Kind, String), refused: Refuse
     refused
 }
 
-/// What the API server says of an object.
-fn objection(kind: Kind, name: &str, error: &api::Error) -> Complaint {
-    let reason = if error.is_forbidden() { forbidden(error) } else { reasons::REJECTED };
-    Complaint { reason, message: format!("{} {name}: {}", kind.as_str(), said(error)) }
-}
-
 fn taken(object: &Object) -> Complaint {
     let (kind, name) = (object.kind.as_str(), &object.name);
     let message = format!(
         "there is a {kind} {name} that is not this JudgeCluster's; rename or delete one of the two"
     );
     Complaint { reason: reasons::NAME_TAKEN, message }
-}
-
-/// A quota is told as a missing right.
-fn forbidden(error: &api::Error) -> &'static str {
-    match error.status() {
-        Some(status) if status.message.contains("exceeded quota") => reasons::QUOTA,
-        _ => reasons::FORBIDDEN,
-    }
-}
-
-fn said(error: &api::Error) -> String {
-    let said = error.status().map_or_else(|| chain(error), |status| status.message.clone());
-    said.chars().take(600).collect()
 }
 
 /// Removes objects of this cluster, and what one of its name has left behind, that are not wanted, up

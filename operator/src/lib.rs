@@ -24,6 +24,7 @@ mod reconcile;
 mod report;
 pub mod run;
 mod serve;
+mod setback;
 pub mod sizing;
 pub mod status;
 pub mod survey;

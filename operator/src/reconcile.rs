@@ -9,15 +9,16 @@ use tracing::{Instrument as _, info, info_span, warn};
 
 use crate::annotate::{AT_ONCE, annotate};
 use crate::api::{self, chain};
-use crate::apply::{AGAIN, Applied, Broken, Refused, apply};
+use crate::apply::{AGAIN, Applied, Refused, Sent, apply};
 use crate::ask::ask;
 use crate::build::{Kind, api_name, build, daemon_set_name, redis_name};
 use crate::context::Context;
-use crate::deletion;
+use crate::deletion::{self, Drained};
 use crate::dereference::dereference;
 use crate::greet;
 use crate::progress::Mark;
 use crate::report::report;
+use crate::setback::{Broken, Setback};
 use crate::status::{Findings, Redis, Rollout, Service};
 use crate::survey::{Survey, survey};
 use crate::validate::{Complaint, Fleet, validate};
@@ -49,19 +50,33 @@ struct Made {
     complaints: Vec<Complaint>,
     /// When what was refused is tried again.
     again: Option<Duration>,
+    /// The first at which the API server fails.
+    broken: Option<Broken>,
 }
 
 impl Made {
-    fn refused(&mut self, refused: Vec<Refused>) {
+    fn sent(&mut self, sent: Sent) {
+        let Sent { refused, broken } = sent;
         let first = refused.iter().map(Refused::rest).min();
         self.again = self.again.into_iter().chain(first).min();
         self.complaints.extend(refused.into_iter().map(|refused| refused.complaint));
+        self.broken = broken;
     }
 
-    /// The pods could not be told their slots.
-    fn untold(&mut self, complaint: Option<Complaint>) {
-        self.again = self.again.or_else(|| complaint.is_some().then_some(AGAIN));
-        self.complaints.extend(complaint);
+    fn set_back(&mut self, seen: &Seen, setback: Option<Setback>) {
+        match setback {
+            Some(Setback::Refused(complaint)) => {
+                let (namespace, judgecluster) = (&*seen.key.namespace, &*seen.key.name);
+                let Complaint { reason, message } = &complaint;
+                warn!(namespace, judgecluster, reason, "{message}");
+                self.again = self.again.or(Some(AGAIN));
+                self.complaints.push(complaint);
+            }
+            Some(Setback::Broken(broken)) => {
+                self.broken.get_or_insert(broken);
+            }
+            None => {}
+        }
     }
 }
 
@@ -107,29 +122,40 @@ async fn look(context: &Context, key: &Key) -> Result<Option<Duration>, api::Err
     if let Some(rest) = leaving(context, seen) {
         return Ok(Some(rest));
     }
-    let (mut made, mut broken) = (make(context, seen).await?, None);
-    deletion::mark(context, seen).await?;
+    let mut made = make(context, seen).await?;
+    let mark = deletion::mark(context, seen).await?;
     if let Some(fleet) = made.fleet.as_ref().filter(|_| !seen.is_paused()) {
         match apply(context, seen, &build(fleet)).await? {
-            Applied::All(refused) => made.refused(refused),
-            Applied::Broken(refused, at) => {
-                made.refused(refused);
-                broken = Some(at);
-            }
+            Applied::Sent(sent) => made.sent(sent),
             Applied::Leaving => return Ok(Some(leave(context, seen))),
         }
     }
     let survey = survey(seen, made.fleet.as_ref(), &context.world.sight());
     if !seen.is_paused() {
-        // If it is not one object but the API server that is ill, this is one request more.
-        let at_once = if broken.is_some() { 1 } else { AT_ONCE };
-        made.untold(annotate(context, key, &survey.orders, at_once).await?);
+        // If it is not one object but the API server that is ill, these are few requests more.
+        let at_once = if made.broken.is_some() { 1 } else { AT_ONCE };
+        made.set_back(seen, annotate(context, key, &survey.orders, at_once).await?);
     }
-    let Some(Broken { complaint, error }) = broken else {
-        context.memo(key, |memo| memo.broken = None);
+    // Last, as it matters least.
+    made.set_back(seen, mark);
+    Box::pin(conclude(context, seen, made, survey)).await
+}
+
+/// Says what was found out. What the API server fails at is told if it lasts.
+///
+/// # Errors
+/// What it fails at, told or not: it is tried again later and later.
+async fn conclude(
+    context: &Context,
+    seen: &Seen,
+    mut made: Made,
+    survey: Survey,
+) -> Result<Option<Duration>, api::Error> {
+    let Some(Broken { complaint, error }) = made.broken.take() else {
+        context.memo(&seen.key, |memo| memo.broken = None);
         return finish(context, seen, made, survey).await;
     };
-    let since = context.memo(key, |memo| *memo.broken.get_or_insert_with(Instant::now));
+    let since = context.memo(&seen.key, |memo| *memo.broken.get_or_insert_with(Instant::now));
     // Before it is told nothing is: the status would say that the new spec is in force.
     if since.elapsed() >= LASTS {
         made.complaints.push(complaint);
@@ -140,15 +166,23 @@ async fn look(context: &Context, key: &Key) -> Result<Option<Duration>, api::Err
 
 /// One look at a cluster that is being deleted: for as long as it is there it is said.
 async fn deleted(context: &Context, seen: &Seen) -> Result<Option<Duration>, api::Error> {
-    let left = deletion::drain(context, seen).await?;
-    if left.is_none() && !deletion::is_held(seen) {
+    let Drained { again: left, setback } = deletion::drain(context, seen).await?;
+    if left.is_none() && setback.is_none() && !deletion::is_held(seen) {
         return Ok(None);
     }
     let survey = survey(seen, None, &context.world.sight());
     let mut made = Made::default();
-    made.untold(annotate(context, &seen.key, &survey.orders, AT_ONCE).await?);
-    let again = finish(context, seen, made, survey).await?;
-    Ok(again.into_iter().chain(left).min())
+    made.set_back(seen, setback);
+    made.set_back(seen, annotate(context, &seen.key, &survey.orders, AT_ONCE).await?);
+    match (Box::pin(conclude(context, seen, made, survey)).await, left) {
+        // By later and later the time that the workers have would be missed.
+        (Err(error), Some(left)) if error.is_fault() => {
+            let (namespace, judgecluster) = (&*seen.key.namespace, &*seen.key.name);
+            warn!(namespace, judgecluster, error = chain(&error), "failed while it is drained");
+            Ok(Some(left))
+        }
+        (again, left) => Ok(again?.into_iter().chain(left).min()),
+    }
 }
 
 /// The namespace takes nothing new: there is nothing to mend, and nobody to tell it to.
@@ -188,7 +222,7 @@ async fn finish(
     made: Made,
     survey: Survey,
 ) -> Result<Option<Duration>, api::Error> {
-    let Made { fleet, invalid, complaints, again } = made;
+    let Made { fleet, invalid, complaints, again, broken: _ } = made;
     let key = &seen.key;
     let queue_trouble = queue_trouble(context, key, &survey).await;
     // What has just been written is seen again: the annotations, and the status of before.

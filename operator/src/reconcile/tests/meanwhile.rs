@@ -169,6 +169,57 @@ async fn workers_that_are_to_outlive_it_are_neither_drained_nor_told_anything() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_drain_that_is_refused_ends_in_time_all_the_same() {
+    let drain = json!({ "deletion": { "policy": "Drain", "timeoutSeconds": 60 } });
+    for code in [403, 422, 500] {
+        let scene = Scene::new(drain.clone());
+        scene.node("a", "4");
+        scene.look().await.unwrap();
+        scene.server.lock().unwrap().refused =
+            Some(("daemonsets/c-worker", code, "it is protected"));
+        delete(&scene);
+        for _ in 0..12 {
+            let again = scene.look().await.unwrap().unwrap();
+            assert!(again <= Duration::from_secs(5), "{again:?}");
+            assert_eq!(cluster(&scene, "/metadata/finalizers"), ["evalx.dev/drain"], "{code}");
+            tokio::time::advance(Duration::from_secs(5)).await;
+        }
+        assert_eq!((scene.slots("a"), &scene.status()["state"]), (json!("0"), &json!("Deleting")));
+        let (_, message) = scene.degraded();
+        let parts = ["DaemonSet c-worker", "it is protected"];
+        assert!(parts.iter().all(|part| message.contains(part)), "{message}");
+        scene.look().await.unwrap();
+        assert_eq!(cluster(&scene, "/metadata/finalizers"), [""; 0], "{code}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_does_not_wait_for_pods_that_cannot_be_told() {
+    let scene = Scene::new(json!({ "deletion": { "policy": "Drain", "timeoutSeconds": 60 } }));
+    scene.node("a", "4");
+    scene.look().await.unwrap();
+    scene.server.lock().unwrap().refused = Some(("pods/a", 500, "a webhook is away"));
+    delete(&scene);
+    scene.work(59).await;
+    assert!(scene.degraded().1.contains("a webhook is away"));
+    assert_eq!(cluster(&scene, "/metadata/finalizers"), ["evalx.dev/drain"]);
+    timeout(Duration::from_secs(6), work(&scene.context)).await.unwrap_err();
+    assert_eq!(cluster(&scene, "/metadata/finalizers"), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_finalizer_that_cannot_be_taken_away_is_said() {
+    let scene = Scene::new(json!({ "deletion": { "policy": "Drain" } }));
+    scene.look().await.unwrap();
+    scene.server.lock().unwrap().refused = Some(("judgeclusters/c", 403, "it is protected"));
+    delete(&scene);
+    scene.look().await.unwrap();
+    let (reason, message) = scene.degraded();
+    assert_eq!(reason, "Forbidden");
+    assert!(message.contains("spec.deletion.policy"), "{message}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_left_behind_and_is_not_wanted_goes_but_for_a_redis() {
     let managed = json!({ "url": null, "managed": {} });
     let scene = Scene::new(json!({ "api": { "openToAll": true }, "queue": managed }));

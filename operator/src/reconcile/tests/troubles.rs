@@ -114,10 +114,78 @@ async fn a_server_that_fails_at_everything_is_asked_little() {
     scene.server.lock().unwrap().storm = Some((503, u32::MAX));
     for _ in 0..10 {
         scene.look().await.unwrap_err();
-        assert!(scene.writes().len() <= 2);
+        assert!(scene.writes().len() <= 3, "two pods and a status");
         tokio::time::advance(LASTS).await;
     }
     scene.server.lock().unwrap().storm = None;
     scene.look().await.unwrap();
     assert_eq!((scene.slots("n0"), scene.degraded().0), (json!("4"), "AsExpected".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pods_that_the_server_fails_at_hide_nothing_else() {
+    let scene = Scene::new(json!({}));
+    for name in ["a", "b", "c"] {
+        scene.node(name, "4");
+    }
+    scene.server.lock().unwrap().refused = Some(("pods/b", 500, WEBHOOK));
+    scene.look().await.unwrap_err();
+    assert_eq!((scene.slots("a"), scene.slots("c")), (json!("4"), json!("4")));
+    assert_eq!(scene.status(), Value::Null, "what passes within seconds is nobody's to mend");
+    tokio::time::advance(LASTS).await;
+    scene.look().await.unwrap_err();
+    let (reason, message) = scene.degraded();
+    assert_eq!(reason, "Rejected");
+    assert!(message.contains("slots") && message.contains(WEBHOOK), "{message}");
+    scene.server.lock().unwrap().refused = None;
+    scene.look().await.unwrap();
+    assert_eq!((scene.slots("b"), scene.degraded().0), (json!("4"), "AsExpected".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_pod_that_is_refused_keeps_nothing_from_those_behind_it() {
+    let scene = Scene::new(json!({}));
+    let names: Vec<String> = (0..3 * AT_ONCE).map(|index| format!("n{index:02}")).collect();
+    for name in &names {
+        scene.node(name, "4");
+    }
+    scene.server.lock().unwrap().refused = Some(("pods/n03", 403, "no right"));
+    scene.look().await.unwrap();
+    for name in names.iter().filter(|name| *name != "n03") {
+        assert_eq!(scene.slots(name), json!("4"), "{name}");
+    }
+    assert_eq!(scene.degraded().0, "Forbidden");
+    // Where all are refused few are tried.
+    let all = Scene::new(json!({}));
+    for name in &names {
+        all.node(name, "4");
+    }
+    all.look().await.unwrap();
+    all.cluster(json!({ "suspend": true }), 2);
+    all.writes();
+    all.server.lock().unwrap().refused = Some(("", 403, "no right"));
+    all.look().await.unwrap_err();
+    assert!(all.server.lock().unwrap().writes_to("/pods/") <= AT_ONCE + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_finalizer_that_cannot_be_set_holds_up_nothing() {
+    for (code, again) in [(403, Duration::ZERO), (500, LASTS)] {
+        let scene = Scene::new(json!({ "deletion": { "policy": "Drain" } }));
+        scene.node("a", "4");
+        scene.server.lock().unwrap().refused = Some(("judgeclusters/c", code, WEBHOOK));
+        let _told_later = scene.look().await;
+        assert!(scene.server.lock().unwrap().objects.contains_key(DAEMON_SET));
+        assert_eq!(scene.slots("a"), json!("4"));
+        tokio::time::advance(again).await;
+        let _failed = scene.look().await;
+        let (_, message) = scene.degraded();
+        assert!(message.contains("spec.deletion.policy") && message.contains(WEBHOOK), "{message}");
+        scene.server.lock().unwrap().refused = None;
+        scene.look().await.unwrap();
+        let finalizers =
+            scene.server.lock().unwrap().objects[CLUSTER]["metadata"]["finalizers"].clone();
+        assert_eq!(finalizers, json!(["evalx.dev/drain"]));
+        assert_eq!(scene.degraded().0, "AsExpected");
+    }
 }
