@@ -56,8 +56,25 @@ pub(crate) enum Applied {
 pub(crate) struct Sent {
     /// Those that the API server did not take.
     pub(crate) refused: Vec<Refused>,
+    /// What it says of that for which the workers are not made as the spec says: the first of the
+    /// DaemonSet and what it mounts.
+    pub(crate) held: Option<Complaint>,
     /// That at which it broke off; what comes after it waits.
     pub(crate) broken: Option<Broken>,
+}
+
+impl Sent {
+    fn refuse(&mut self, kind: Kind, refused: Refused) {
+        if makes_workers(kind) {
+            self.held.get_or_insert_with(|| refused.complaint.clone());
+        }
+        self.refused.push(refused);
+    }
+}
+
+/// Whether the workers are made of objects of this kind.
+fn makes_workers(kind: Kind) -> bool {
+    matches!(kind, Kind::ConfigMap | Kind::DaemonSet)
 }
 
 /// Writes all objects of a cluster, in their order.
@@ -82,7 +99,7 @@ pub(crate) async fn apply(
             Ok(None) => {}
             Ok(Some(refusal)) => {
                 unmounted |= object.kind == Kind::ConfigMap;
-                sent.refused.push(refusal);
+                sent.refuse(object.kind, refusal);
             }
             // The Prometheus operator has just been removed: the next look knows.
             Err(error) if object.kind == Kind::ServiceMonitor && error.is_not_found() => {
@@ -93,6 +110,9 @@ pub(crate) async fn apply(
             // the rest would only be more requests.
             Err(error) if error.is_fault() => {
                 let broken = Broken::at(object.kind, &object.name, error);
+                if !are_workers_made(context, seen, objects) {
+                    sent.held.get_or_insert_with(|| broken.complaint.clone());
+                }
                 sent.broken = Some(broken);
                 return Ok(Applied::Sent(sent));
             }
@@ -101,6 +121,16 @@ pub(crate) async fn apply(
     }
     sent.broken = remove_orphans(context, seen, objects).await?;
     Ok(Applied::Sent(sent))
+}
+
+/// Whether all that the workers are made of is there as it should be.
+fn are_workers_made(context: &Context, seen: &Seen, objects: &[Object]) -> bool {
+    let sight = context.world.sight();
+    let mut parts = objects.iter().filter(|object| makes_workers(object.kind));
+    parts.all(|part| {
+        let live = sight.live(&seen.key, part.kind, &part.name);
+        live.is_some_and(|live| live.owner.as_ref() == Some(&seen.uid) && live.is(part))
+    })
 }
 
 async fn one(

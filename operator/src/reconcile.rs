@@ -48,6 +48,8 @@ struct Made {
     fleet: Option<Fleet>,
     invalid: Option<String>,
     complaints: Vec<Complaint>,
+    /// Why the workers are not made as the spec says.
+    held: Option<Complaint>,
     /// When what was refused is tried again.
     again: Option<Duration>,
     /// The first at which the API server fails.
@@ -56,11 +58,11 @@ struct Made {
 
 impl Made {
     fn sent(&mut self, sent: Sent) {
-        let Sent { refused, broken } = sent;
+        let Sent { refused, held, broken } = sent;
         let first = refused.iter().map(Refused::rest).min();
         self.again = self.again.into_iter().chain(first).min();
         self.complaints.extend(refused.into_iter().map(|refused| refused.complaint));
-        self.broken = broken;
+        (self.held, self.broken) = (held, broken);
     }
 
     fn set_back(&mut self, seen: &Seen, setback: Option<Setback>) {
@@ -222,7 +224,7 @@ async fn finish(
     made: Made,
     survey: Survey,
 ) -> Result<Option<Duration>, api::Error> {
-    let Made { fleet, invalid, complaints, again, broken: _ } = made;
+    let Made { fleet, invalid, complaints, held, again, broken: _ } = made;
     let key = &seen.key;
     let queue_trouble = queue_trouble(context, key, &survey).await;
     // What has just been written is seen again: the annotations, and the status of before.
@@ -248,6 +250,7 @@ async fn finish(
         seen,
         invalid,
         complaints,
+        held,
         survey,
         rollout: *rollout,
         refusal: refusal.clone(),

@@ -26,6 +26,8 @@ pub struct Findings<'a> {
     pub invalid: Option<String>,
     /// What else is wrong with it, or was refused.
     pub complaints: Vec<Complaint>,
+    /// Why the workers are not made as it says, if something was refused.
+    pub held: Option<Complaint>,
     /// Its pods and nodes.
     pub survey: &'a Survey,
     /// Its DaemonSet, once it is there.

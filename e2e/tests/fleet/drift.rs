@@ -246,6 +246,7 @@ pub(crate) async fn unmounted(scene: Arc<Scene>) {
     maps.create(&PostParams::default(), &stranger).await.unwrap();
     scene.judge("unmounted", &json!({})).await.unwrap();
     scene.condition("unmounted", "Degraded", "True", "NameTaken").await;
+    scene.condition("unmounted", "Progressing", "False", "NameTaken").await;
     let services = scene.api::<Service>().list(&ListParams::default()).await.unwrap().items;
     assert_eq!(services.len(), 1, "the rest is made");
     let sets = scene.api::<DaemonSet>().list(&ListParams::default()).await.unwrap().items;

@@ -122,7 +122,7 @@ impl Scene {
 
     async fn apply(&self) -> Vec<Refused> {
         match apply(&self.context, &self.seen, &self.objects).await.unwrap() {
-            Applied::Sent(Sent { refused, broken: None }) => refused,
+            Applied::Sent(Sent { refused, broken: None, .. }) => refused,
             other => panic!("{other:?}"),
         }
     }

@@ -31,6 +31,7 @@ fn findings<'a>(seen: &'a Seen, survey: &'a Survey) -> Findings<'a> {
         seen,
         invalid: None,
         complaints: Vec::new(),
+        held: None,
         survey,
         rollout: Some(rollout(4, 4, 4)),
         refusal: None,
@@ -213,14 +214,16 @@ fn what_is_not_changed_is_not_said_to_be_as_the_spec_says() {
     let mut survey = Survey::default();
     healthy(&mut survey);
     let complaint = |reason, message: &str| Complaint { reason, message: message.to_owned() };
-    let refused = complaint(reasons::REJECTED, "DaemonSet c-worker: spec.x: Invalid value");
+    // Whatever it is that holds the workers: what they mount, or they themselves.
+    let refused = complaint(reasons::REJECTED, "ConfigMap c-sizing: data: Too long");
     let other = complaint(reasons::REJECTED, "Service c-worker: no");
     let (well, held) = (seen(json!({})), seen(json!({ "paused": true })));
     for rollout in [Some(rollout(4, 4, 4)), Some(rollout(4, 2, 3)), None] {
         let of_spec = |seen: &Seen, invalid: Option<&str>, complaints: &[&Complaint]| {
-            let complaints = complaints.iter().copied().cloned().collect();
-            let invalid = invalid.map(str::to_owned);
-            let findings = Findings { rollout, invalid, complaints, ..findings(seen, &survey) };
+            let complaints: Vec<_> = complaints.iter().copied().cloned().collect();
+            let (invalid, all) = (invalid.map(str::to_owned), findings(seen, &survey));
+            let held = complaints.contains(&refused).then(|| refused.clone());
+            let findings = Findings { rollout, invalid, complaints, held, ..all };
             let status = status(&findings, now());
             let (state, reason) = of(&status, "Progressing");
             (state.to_owned(), reason.to_owned(), find(&status, "Progressing").message.clone())

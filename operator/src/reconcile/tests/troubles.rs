@@ -122,6 +122,14 @@ async fn a_server_that_fails_at_everything_is_asked_little() {
     assert_eq!((scene.slots("n0"), scene.degraded().0), (json!("4"), "AsExpected".to_owned()));
 }
 
+fn statuses(scene: &Scene) -> [(String, String); 2] {
+    ["Degraded", "Progressing"].map(|name| scene.condition(name))
+}
+
+fn pair(status: &str, reason: &str) -> (String, String) {
+    (status.to_owned(), reason.to_owned())
+}
+
 #[tokio::test(start_paused = true)]
 async fn pods_that_the_server_fails_at_hide_nothing_else() {
     let scene = Scene::new(json!({}));
@@ -188,4 +196,50 @@ async fn a_finalizer_that_cannot_be_set_holds_up_nothing() {
         assert_eq!(finalizers, json!(["evalx.dev/drain"]));
         assert_eq!(scene.degraded().0, "AsExpected");
     }
+}
+
+/// A fleet of no node whose workers are all as they should be.
+async fn settled() -> Scene {
+    let scene = Scene::new(json!({}));
+    scene.look().await.unwrap();
+    let status = json!({ "status": { "observedGeneration": 1 } });
+    scene.tamper(DAEMON_SET, Kind::DaemonSet, &status);
+    scene.look().await.unwrap();
+    assert_eq!(scene.condition("Progressing"), pair("False", "RolledOut"));
+    scene
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_holds_the_workers_is_why_nothing_progresses() {
+    let scene = settled().await;
+    scene.server.lock().unwrap().refused = Some(("configmaps/c-sizing", 403, "no right"));
+    scene.cluster(json!({ "image": "evalx:2", "sandbox": { "cpuPerSlot": "2" } }), 2);
+    scene.look().await.unwrap();
+    assert_eq!(statuses(&scene), [pair("True", "Forbidden"), pair("False", "Forbidden")]);
+    scene.server.lock().unwrap().refused = None;
+    tokio::time::advance(AGAIN).await;
+    scene.look().await.unwrap();
+    assert_eq!(scene.condition("Progressing"), pair("False", "RolledOut"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn workers_that_were_not_reached_are_not_as_the_spec_says() {
+    let scene = settled().await;
+    let policy = "/apis/networking.k8s.io/v1/namespaces/ns/networkpolicies/c-worker";
+    scene.server.lock().unwrap().refused = Some(("networkpolicies/c-worker", 500, WEBHOOK));
+    let drift = json!({ "spec": { "egress": [{}] } });
+    scene.tamper(policy, Kind::NetworkPolicy, &drift);
+    let look = async || {
+        scene.look().await.unwrap_err();
+        tokio::time::advance(LASTS).await;
+        scene.look().await.unwrap_err();
+        statuses(&scene)
+    };
+    // The workers need nothing.
+    assert_eq!(look().await, [pair("True", "Rejected"), pair("False", "RolledOut")]);
+    scene.cluster(json!({ "image": "evalx:2" }), 2);
+    assert_eq!(look().await, [pair("True", "Rejected"), pair("False", "Rejected")]);
+    scene.server.lock().unwrap().refused = None;
+    scene.look().await.unwrap();
+    assert_eq!(statuses(&scene), [pair("False", "AsExpected"), pair("False", "RolledOut")]);
 }

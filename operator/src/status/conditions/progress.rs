@@ -1,9 +1,9 @@
 //! Whether a change is on its way to the workers.
 
 use super::super::Rollout;
-use super::{Findings, HELD, Verdict, complaint, no, share, yes};
-use crate::build::Kind;
+use super::{Findings, HELD, Verdict, no, share, yes};
 use crate::conditions::reasons;
+use crate::validate::Complaint;
 
 pub(super) fn progressing(findings: &Findings<'_>) -> Verdict {
     if findings.seen.deleted.is_some() {
@@ -39,6 +39,6 @@ fn held(findings: &Findings<'_>) -> Option<Verdict> {
     if findings.seen.is_paused() {
         return Some(no(reasons::PAUSED, HELD));
     }
-    let complaint = complaint(findings, Kind::DaemonSet)?;
-    Some(no(complaint.reason, complaint.message.clone()))
+    let Complaint { reason, message } = findings.held.as_ref()?;
+    Some(no(reason, message.clone()))
 }
