@@ -90,6 +90,7 @@ pub fn validate(
     checks::monitoring(monitoring)?;
     checks::pod_metadata(pod_labels, pod_annotations)?;
     checks::env(env)?;
+    checks::pull_secrets(image_pull_secrets)?;
     let References { languages, service_monitors } = references;
     let languages = table(languages, &mut complaints);
     let wanted = match monitoring.service_monitor {

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::EnvVar;
 
 use super::{Invalid, Reach, field};
 use crate::build::{SLOTS, made_config_maps};
-use crate::crd::{Languages, Monitoring, NetworkPolicySettings, Placement};
+use crate::crd::{Languages, Monitoring, NetworkPolicySettings, ObjectName, Placement};
 
 /// What the operator sets itself, on workers or on the HTTP service.
 const OURS: [&str; 20] = [
@@ -79,6 +79,20 @@ pub(super) fn monitoring(monitoring: &Monitoring) -> Result<(), Invalid> {
 
 pub(super) fn placement(placement: &Placement) -> Result<(), Invalid> {
     labels("spec.placement.nodeSelector", &placement.node_selector)
+}
+
+/// A pod's list of them is one by name: an apply of a name that is there twice fails for ever, with an
+/// error of the API server that names no field.
+pub(super) fn pull_secrets(secrets: &[ObjectName]) -> Result<(), Invalid> {
+    let mut seen = BTreeSet::new();
+    let mut each = secrets.iter().enumerate();
+    match each.find(|(_, ObjectName { name })| !seen.insert(name)) {
+        None => Ok(()),
+        Some((index, ObjectName { name })) => {
+            let at = format!("spec.imagePullSecrets[{index}].name");
+            Err(field(&at, &format!("{name} is there twice")))
+        }
+    }
 }
 
 pub(super) fn env(env: &[EnvVar]) -> Result<(), Invalid> {
@@ -225,7 +239,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::crd::ObjectName;
+    use crate::dereference::{LanguageFiles, References};
+    use crate::validate::{Identity, validate};
 
     #[test]
     fn addresses_of_redis() {
@@ -326,6 +341,23 @@ mod tests {
             let field = "spec.languages.configMapRef.name: ";
             assert!(said.starts_with(field) && said.contains("another name"), "{said}");
         }
+    }
+
+    #[test]
+    fn a_secret_of_the_registry_is_named_once() {
+        let said = |names: &[&str]| {
+            let secrets: Vec<_> = names.iter().map(|name| json!({ "name": name })).collect();
+            let spec = json!({ "image": "evalx:1", "queue": { "url": "redis://r" },
+                "imagePullSecrets": secrets });
+            let id = Identity { namespace: "ns".into(), name: "c".into(), uid: "u".into() };
+            let languages = LanguageFiles::NotAsked;
+            let references = References { languages, service_monitors: false };
+            let spec = serde_json::from_value(spec).unwrap();
+            validate(&id, &spec, &references).err().map(|error| error.to_string())
+        };
+        assert_eq!((said(&[]), said(&["a", "b"])), (None, None));
+        let twice = said(&["b", "a", "c", "a"]);
+        assert_eq!(twice.as_deref(), Some("spec.imagePullSecrets[3].name: a is there twice"));
     }
 
     #[test]
