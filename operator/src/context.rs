@@ -41,6 +41,8 @@ pub(crate) struct Context {
 /// What is remembered of a cluster between two looks. Losing it costs a write or two.
 #[derive(Debug, Default)]
 pub(crate) struct Memo {
+    /// Of which of several of this name.
+    uid: String,
     /// How often its status is written.
     pub(crate) pace: Pace,
     /// How a change gets on.
@@ -89,6 +91,16 @@ impl Context {
     /// Looks at what is remembered of a cluster, or changes it.
     pub(crate) fn memo<T>(&self, key: &Key, with: impl FnOnce(&mut Memo) -> T) -> T {
         with(self.memos().entry(key.clone()).or_default())
+    }
+
+    /// Forgets what another cluster of this name has left: one that is deleted and made again within
+    /// a moment is never seen to be gone.
+    pub(crate) fn meet(&self, seen: &Seen) {
+        self.memo(&seen.key, |memo| {
+            if memo.uid != seen.uid {
+                *memo = Memo { uid: seen.uid.clone(), ..Memo::default() };
+            }
+        });
     }
 
     /// Forgets a cluster that is no more.

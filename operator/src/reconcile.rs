@@ -118,6 +118,7 @@ async fn look(context: &Context, key: &Key) -> Result<Option<Duration>, api::Err
         return Ok(None);
     };
     let seen = &*seen;
+    context.meet(seen);
     if seen.deleted.is_some() {
         return deleted(context, seen).await;
     }

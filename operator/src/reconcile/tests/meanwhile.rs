@@ -107,6 +107,22 @@ async fn an_answer_that_comes_after_the_end_brings_nothing_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_is_made_again_before_a_look_is_another_one() {
+    let scene = Scene::new(json!({ "deletion": { "policy": "Drain", "timeoutSeconds": 60 } }));
+    scene.node("a", "4");
+    scene.look().await.unwrap();
+    delete(&scene);
+    scene.look().await.unwrap();
+    tokio::time::advance(Duration::from_secs(61)).await;
+    scene.server.lock().unwrap().objects.get_mut(CLUSTER).unwrap()["metadata"]["uid"] = "2".into();
+    write(&scene, &json!({ "metadata": { "deletionTimestamp": null, "finalizers": null } }));
+    scene.look().await.unwrap();
+    delete(&scene);
+    scene.look().await.unwrap();
+    assert_eq!(cluster(&scene, "/metadata/finalizers"), ["evalx.dev/drain"], "it has its own time");
+}
+
+#[tokio::test(start_paused = true)]
 async fn while_it_is_drained_it_is_said() {
     let scene = Scene::new(json!({ "deletion": { "policy": "Drain" } }));
     scene.node("a", "4");
