@@ -5,6 +5,7 @@ mod clusters;
 mod definition;
 mod homes;
 mod kinds;
+mod listed;
 mod monitors;
 mod redis;
 

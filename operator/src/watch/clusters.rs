@@ -1,12 +1,12 @@
 //! The clusters themselves. Read without their types: one that does not fit stops nobody else.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use kube::core::{ApiResource, DynamicObject};
 use kube::runtime::watcher;
 use kube::{Api, ResourceExt as _};
 
+use super::listed::Listed;
 use super::{First, Follower, Scope, TOGETHER, follow};
 use crate::context::Context;
 use crate::crd::JudgeCluster;
@@ -15,7 +15,7 @@ use crate::world::{Key, Seen};
 struct Clusters {
     context: Arc<Context>,
     scope: Scope,
-    listed: HashSet<Key>,
+    listed: Listed<Key>,
 }
 
 pub(super) async fn clusters(context: Arc<Context>, scope: Scope, mut first: First) {
@@ -25,7 +25,7 @@ pub(super) async fn clusters(context: Arc<Context>, scope: Scope, mut first: Fir
         Some(namespace) => Api::namespaced_with(client, namespace, &resource),
         None => Api::all_with(client, &resource),
     };
-    let mut follower = Clusters { context: Arc::clone(&context), scope, listed: HashSet::new() };
+    let mut follower = Clusters { context: Arc::clone(&context), scope, listed: Listed::default() };
     follow(&context, api, watcher::Config::default(), &mut follower, &mut first).await;
 }
 
@@ -47,7 +47,7 @@ impl Follower<DynamicObject> for Clusters {
     fn put(&mut self, object: DynamicObject) {
         let seen = Seen::of(&object);
         let key = seen.key.clone();
-        self.listed.insert(key.clone());
+        self.listed.note(key.clone());
         let news = self.context.world.sight().put_cluster(seen);
         if news {
             changed(&self.context, &key);
@@ -61,18 +61,18 @@ impl Follower<DynamicObject> for Clusters {
     }
 
     fn begin(&mut self) {
-        self.listed.clear();
+        self.listed.begin();
     }
 
     fn complete(&mut self) {
+        let listed = self.listed.complete();
         let all = self.context.world.sight().clusters();
         let ours = all.into_iter().filter(|key| key.is_in(self.scope.as_deref()));
-        let gone: Vec<Key> = ours.filter(|key| !self.listed.contains(key)).collect();
+        let gone: Vec<Key> = ours.filter(|key| !listed.contains(key)).collect();
         for key in gone {
             self.context.world.sight().drop_cluster(&key);
             changed(&self.context, &key);
         }
         self.context.world.sight().know_clusters(self.scope.as_deref());
-        self.listed = HashSet::new();
     }
 }

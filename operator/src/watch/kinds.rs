@@ -1,6 +1,5 @@
 //! Everything else that is watched: nodes, pods, our objects, refusals, ConfigMaps that specs name.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use kube::{Api, Client, Resource, ResourceExt as _};
 use tokio::time::Instant;
 
 use super::homes::{Homes, labelled, owner};
+use super::listed::Listed;
 use super::{First, Follower, Scope, TOGETHER, follow, is_refused};
 use crate::build::{COMPONENT, Kind, MANAGED_BY, MANAGER};
 use crate::context::Context;
@@ -36,7 +36,7 @@ where
 
 struct Nodes {
     context: Arc<Context>,
-    listed: HashSet<Arc<str>>,
+    listed: Listed<Arc<str>>,
     /// They have been listed once.
     known: bool,
     /// Since when they are refused, and nothing else has come.
@@ -52,7 +52,7 @@ pub(super) async fn nodes(context: Arc<Context>, mut first: First) {
     let api: Api<SlimNode> = Api::all(context.client.clone());
     let mut follower = Nodes {
         context: Arc::clone(&context),
-        listed: HashSet::new(),
+        listed: Listed::default(),
         known: false,
         refused: None,
     };
@@ -81,7 +81,7 @@ impl Follower<SlimNode> for Nodes {
         }
         let name: Arc<str> = node.name_any().into();
         let concerned = self.context.world.sight().put_node(&name, NodeView::of(&node));
-        self.listed.insert(name);
+        self.listed.note(name);
         wake(&self.context, concerned);
     }
 
@@ -91,13 +91,13 @@ impl Follower<SlimNode> for Nodes {
     }
 
     fn begin(&mut self) {
-        self.listed.clear();
+        self.listed.begin();
     }
 
     fn complete(&mut self) {
         (self.known, self.refused) = (true, None);
         self.forbidden(false);
-        let listed = std::mem::take(&mut self.listed);
+        let listed = self.listed.complete();
         let concerned = self.context.world.sight().retain_nodes(&listed);
         wake(&self.context, concerned);
     }
@@ -123,13 +123,13 @@ struct Pods {
     context: Arc<Context>,
     scope: Scope,
     homes: Homes,
-    listed: HashSet<(Key, Box<str>)>,
+    listed: Listed<(Key, Box<str>)>,
 }
 
 pub(super) async fn pods(context: Arc<Context>, scope: Scope, mut first: First) {
     let api: Api<SlimPod> = in_scope(context.client.clone(), &scope);
     let labels = format!("{MANAGED_BY}={MANAGER},{COMPONENT}=worker");
-    let (homes, listed) = (Homes::default(), HashSet::new());
+    let (homes, listed) = (Homes::default(), Listed::default());
     let mut follower = Pods { context: Arc::clone(&context), scope, homes, listed };
     let config = watcher::Config::default().labels(&labels);
     follow(&context, api, config, &mut follower, &mut first).await;
@@ -155,7 +155,7 @@ impl Follower<SlimPod> for Pods {
         }
         let Some(key) = key else { return };
         let concerned = self.context.world.sight().put_pod(&key, &name, PodView::of(&pod));
-        self.listed.insert((key, name.into()));
+        self.listed.note((key, name.into()));
         wake(&self.context, concerned);
     }
 
@@ -167,11 +167,11 @@ impl Follower<SlimPod> for Pods {
 
     fn begin(&mut self) {
         self.homes.begin();
-        self.listed.clear();
+        self.listed.begin();
     }
 
     fn complete(&mut self) {
-        let listed = std::mem::take(&mut self.listed);
+        let listed = self.listed.complete();
         let concerned = self.context.world.sight().retain_pods(self.scope.as_deref(), &listed);
         wake(&self.context, concerned);
     }
@@ -184,7 +184,7 @@ struct Owned {
     kind: Kind,
     scope: Scope,
     homes: Homes,
-    listed: HashSet<(Key, Box<str>)>,
+    listed: Listed<(Key, Box<str>)>,
 }
 
 pub(super) async fn owned(context: Arc<Context>, kind: Kind, scope: Scope, mut first: First) {
@@ -195,7 +195,7 @@ pub(super) async fn owned(context: Arc<Context>, kind: Kind, scope: Scope, mut f
         None => Api::all_with(client, &resource),
     };
     let config = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGER}"));
-    let (homes, listed) = (Homes::default(), HashSet::new());
+    let (homes, listed) = (Homes::default(), Listed::default());
     let mut follower = Owned { context: Arc::clone(&context), kind, scope, homes, listed };
     follow(&context, api, config, &mut follower, &mut first).await;
 }
@@ -219,7 +219,7 @@ impl Follower<DynamicObject> for Owned {
             self.leave(other, &name);
         }
         let Some(key) = key else { return };
-        self.listed.insert((key.clone(), name.as_str().into()));
+        self.listed.note((key.clone(), name.as_str().into()));
         let live = Live::of(object);
         if self.context.world.sight().put_live(&key, self.kind, &name, live) {
             wake(&self.context, [key]);
@@ -234,11 +234,11 @@ impl Follower<DynamicObject> for Owned {
 
     fn begin(&mut self) {
         self.homes.begin();
-        self.listed.clear();
+        self.listed.begin();
     }
 
     fn complete(&mut self) {
-        let listed = std::mem::take(&mut self.listed);
+        let listed = self.listed.complete();
         let scope = self.scope.as_deref();
         let concerned = self.context.world.sight().retain_live(self.kind, scope, &listed);
         wake(&self.context, concerned);
@@ -293,13 +293,13 @@ impl Follower<CoreEvent> for Refusals {
 struct ConfigMaps {
     context: Arc<Context>,
     scope: Scope,
-    /// Of a list that is under way.
-    listed: HashSet<Key>,
+    listed: Listed<Key>,
 }
 
 pub(super) async fn config_maps(context: Arc<Context>, scope: Scope, mut first: First) {
     let api: Api<PartialObjectMeta<ConfigMap>> = in_scope(context.client.clone(), &scope);
-    let mut follower = ConfigMaps { context: Arc::clone(&context), scope, listed: HashSet::new() };
+    let mut follower =
+        ConfigMaps { context: Arc::clone(&context), scope, listed: Listed::default() };
     follow(&context, api, watcher::Config::default(), &mut follower, &mut first).await;
 }
 
@@ -312,7 +312,7 @@ impl Follower<PartialObjectMeta<ConfigMap>> for ConfigMaps {
         let key = Key::new(&map.namespace().unwrap_or_default(), &map.name_any());
         let named_by = self.context.world.sight().put_config_map(&key, map.resource_version());
         if !named_by.is_empty() {
-            self.listed.insert(key);
+            self.listed.note(key);
         }
         wake(&self.context, named_by);
     }
@@ -324,11 +324,11 @@ impl Follower<PartialObjectMeta<ConfigMap>> for ConfigMaps {
     }
 
     fn begin(&mut self) {
-        self.listed.clear();
+        self.listed.begin();
     }
 
     fn complete(&mut self) {
-        let listed = std::mem::take(&mut self.listed);
+        let listed = self.listed.complete();
         let named_by =
             self.context.world.sight().retain_config_maps(self.scope.as_deref(), &listed);
         wake(&self.context, named_by);
@@ -350,7 +350,7 @@ mod tests {
                 .await
         });
         let context = Context::new(Client::new(service, "ns"), Metrics::default(), "test");
-        let (listed, context) = (HashSet::new(), Arc::new(context));
+        let (listed, context) = (Listed::default(), Arc::new(context));
         Nodes { context, listed, known: false, refused: None }
     }
 

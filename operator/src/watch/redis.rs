@@ -1,6 +1,5 @@
 //! The pods of managed Redis: what holds one up is told by its pod alone.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use kube::ResourceExt as _;
@@ -8,6 +7,7 @@ use kube::runtime::watcher;
 
 use super::homes::{Homes, labelled};
 use super::kinds::{in_scope, wake};
+use super::listed::Listed;
 use super::{First, Follower, Scope, follow};
 use crate::build::{COMPONENT, MANAGED_BY, MANAGER};
 use crate::context::Context;
@@ -17,13 +17,13 @@ struct Redis {
     context: Arc<Context>,
     scope: Scope,
     homes: Homes,
-    listed: HashSet<Key>,
+    listed: Listed<Key>,
 }
 
 pub(super) async fn redis(context: Arc<Context>, scope: Scope, mut first: First) {
     let api = in_scope::<SlimPod>(context.client.clone(), &scope);
     let labels = format!("{MANAGED_BY}={MANAGER},{COMPONENT}=redis");
-    let (homes, listed) = (Homes::default(), HashSet::new());
+    let (homes, listed) = (Homes::default(), Listed::default());
     let mut follower = Redis { context: Arc::clone(&context), scope, homes, listed };
     let config = watcher::Config::default().labels(&labels);
     follow(&context, api, config, &mut follower, &mut first).await;
@@ -48,7 +48,7 @@ impl Follower<SlimPod> for Redis {
             self.leave(other, &pod);
         }
         let Some(key) = key else { return };
-        self.listed.insert(key.clone());
+        self.listed.note(key.clone());
         if self.context.world.sight().put_redis(&key, RedisView::of(&pod)) {
             wake(&self.context, [key]);
         }
@@ -62,11 +62,11 @@ impl Follower<SlimPod> for Redis {
 
     fn begin(&mut self) {
         self.homes.begin();
-        self.listed.clear();
+        self.listed.begin();
     }
 
     fn complete(&mut self) {
-        let listed = std::mem::take(&mut self.listed);
+        let listed = self.listed.complete();
         let gone = self.context.world.sight().retain_redis(self.scope.as_deref(), &listed);
         wake(&self.context, gone);
     }
