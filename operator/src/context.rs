@@ -1,6 +1,6 @@
 //! What reconciles share.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -109,6 +109,17 @@ impl Context {
         self.work.forget(key);
         self.greetings.forget(key);
         self.metrics.forget(key);
+        self.forget_files(&key.namespace);
+    }
+
+    /// Forgets the files of ConfigMaps of a namespace that no cluster has a use for any more.
+    pub(crate) fn forget_files(&self, namespace: &str) {
+        // As long as clusters are listed for the first time: a look at all of them for each one.
+        if self.files.is_empty() {
+            return;
+        }
+        let used = self.world.sight().languages(namespace);
+        self.files.retain(namespace, &used);
     }
 }
 
@@ -152,5 +163,70 @@ impl Files {
     pub(crate) fn put(&self, map: &Key, version: String, files: &BTreeMap<String, String>) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(map.clone(), (version, files.clone()));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Keeps those of a namespace that are `used`.
+    fn retain(&self, namespace: &str, used: &HashSet<Key>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|map, _| *map.namespace != *namespace || used.contains(map));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn context() -> Context {
+        let service = tower::service_fn(|_: http::Request<kube::client::Body>| async {
+            std::future::pending::<Result<http::Response<kube::client::Body>, tower::BoxError>>()
+                .await
+        });
+        Context::new(Client::new(service, "ns"), Metrics::default(), "test")
+    }
+
+    /// A cluster whose languages are in a ConfigMap.
+    fn cluster(name: &str, map: &str) -> Seen {
+        let object = json!({
+            "apiVersion": "evalx.dev/v1alpha1", "kind": "JudgeCluster",
+            "metadata": { "name": name, "namespace": "ns", "uid": name },
+            "spec": { "image": "evalx:1", "queue": { "url": "redis://r" },
+                "languages": { "configMapRef": { "name": map } } },
+        });
+        Seen::of(&serde_json::from_value(object).unwrap())
+    }
+
+    #[tokio::test]
+    async fn files_are_kept_as_long_as_a_cluster_has_a_use_for_them() {
+        let context = context();
+        let put = |namespace: &str, name: &str| {
+            context.files.put(&Key::new(namespace, name), "1".to_owned(), &BTreeMap::new());
+        };
+        let kept = || {
+            let all = [("ns", "one"), ("ns", "two"), ("ns", "a-languages"), ("ns", "b-languages")];
+            let all = all.into_iter().chain([("other", "one")]);
+            let kept = all.filter(|(of, name)| context.files.last(&Key::new(of, name)).is_some());
+            kept.map(|(_, name)| name).collect::<Vec<_>>()
+        };
+        for name in ["one", "two", "a-languages", "b-languages"] {
+            put("ns", name);
+        }
+        put("other", "one");
+        for (name, map) in [("a", "one"), ("b", "one")] {
+            context.world.sight().put_cluster(cluster(name, map));
+        }
+        context.forget_files("ns");
+        assert_eq!(kept(), ["one", "a-languages", "b-languages", "one"], "nobody names two");
+        for (name, left) in [("a", &["one", "b-languages", "one"][..]), ("b", &["one"])] {
+            let key = Key::new("ns", name);
+            context.world.sight().drop_cluster(&key);
+            context.forget(&key);
+            assert_eq!(kept(), left, "{name}");
+        }
     }
 }

@@ -30,13 +30,14 @@ pub(super) async fn clusters(context: Arc<Context>, scope: Scope, mut first: Fir
 }
 
 /// Something else is asked of a cluster, or it has gone. Those that share nodes with it may have won
-/// or lost them.
+/// or lost them, and it may have named another ConfigMap of languages before.
 pub(crate) fn changed(context: &Context, key: &Key) {
     context.work.add_at_once(key);
     let neighbours = context.world.sight().neighbours(key);
     for neighbour in neighbours.iter().filter(|neighbour| *neighbour != key) {
         context.work.add(neighbour, TOGETHER);
     }
+    context.forget_files(&key.namespace);
 }
 
 impl Follower<DynamicObject> for Clusters {

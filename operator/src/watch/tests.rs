@@ -268,6 +268,21 @@ async fn a_config_map_that_goes_while_nobody_watches_is_missed() {
     assert_eq!(version(&scene), None);
 }
 
+#[tokio::test(start_paused = true)]
+async fn languages_that_nobody_names_any_more_are_forgotten() {
+    let mut scene = Scene::new();
+    scene.server.has(&clusters("a"), cluster("a", "x", 1, &good()));
+    scene.start(&["a"]).await;
+    scene.woken().await;
+    let mine = Key::new("a", "mine");
+    scene.context.files.put(&mine, "1".to_owned(), &BTreeMap::new());
+    let mut other = good();
+    other["languages"]["configMapRef"]["name"] = "other".into();
+    scene.server.tell(&clusters("a"), told("MODIFIED", cluster("a", "x", 2, &other)));
+    scene.woken().await;
+    assert!(scene.context.files.last(&mine).is_none());
+}
+
 /// A watch tells of an object of x that is given to others, to nobody and back, and goes.
 async fn is_given_away(
     path: &str,

@@ -113,11 +113,15 @@ impl Seen {
         self.deleted.is_none() && !suspended
     }
 
+    /// The ConfigMap of languages that its spec names.
+    pub(super) fn languages(&self) -> Option<&str> {
+        let languages = self.spec.as_ref().ok()?.languages.as_ref()?;
+        Some(&languages.config_map_ref.name)
+    }
+
     /// Whether its spec names this ConfigMap.
     pub(super) fn names(&self, map: &Key) -> bool {
-        let languages = self.spec.as_ref().ok().and_then(|spec| spec.languages.as_ref());
-        map.namespace == self.key.namespace
-            && languages.is_some_and(|languages| languages.config_map_ref.name == *map.name)
+        map.namespace == self.key.namespace && self.languages() == Some(&*map.name)
     }
 
     /// Whether the same is asked for: all but the status.

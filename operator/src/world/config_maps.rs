@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Key, Sight};
+use crate::build::languages_name;
 
 impl Sight {
     /// Notes the version of a ConfigMap. Returns the clusters that name it.
@@ -29,6 +30,17 @@ impl Sight {
     #[must_use]
     pub fn config_map_version(&self, map: &Key) -> Option<&str> {
         self.config_maps.get(map).map(String::as_str)
+    }
+
+    /// The ConfigMaps of languages of a namespace: those that specs name, and the copies of them.
+    #[must_use]
+    pub fn languages(&self, namespace: &str) -> HashSet<Key> {
+        let there = self.clusters.values().filter(|seen| *seen.key.namespace == *namespace);
+        let all = there.flat_map(|seen| {
+            let copy = Key::new(namespace, &languages_name(&seen.key.name));
+            seen.languages().map(|name| Key::new(namespace, name)).into_iter().chain([copy])
+        });
+        all.collect()
     }
 
     /// Keeps those that are in a complete list. Returns the clusters that name another one.
