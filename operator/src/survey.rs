@@ -1,12 +1,12 @@
 //! What is to be done with a cluster's pods, and what is to be said of them: a pure function of what
 //! was seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::build::{Kind, daemon_set_name};
 use crate::sizing::Bound;
 use crate::validate::Fleet;
-use crate::world::{Key, NodeView, Phase, PodView, Seen, Sight, TroubleKind};
+use crate::world::{Age, Key, NodeView, Phase, PodView, Seen, Sight, TroubleKind};
 
 /// Classes of nodes in a status.
 const CLASSES: usize = 32;
@@ -126,8 +126,8 @@ enum Wish {
 #[must_use]
 pub fn survey(seen: &Seen, fleet: Option<&Fleet>, sight: &Sight) -> Survey {
     let mut survey = Survey::default();
-    let suspended = seen.spec.as_ref().is_ok_and(|spec| spec.suspend) || seen.deleted.is_some();
-    let left = is_left(seen, sight);
+    let suspended = seen.is_suspended() || seen.deleted.is_some();
+    let (left, rivals) = (is_left(seen, sight), rivals(seen, sight));
     for (name, pod) in sight.pods(&seen.key) {
         if pod.phase == Phase::Over {
             continue;
@@ -140,10 +140,10 @@ pub fn survey(seen: &Seen, fleet: Option<&Fleet>, sight: &Sight) -> Survey {
         }
         let node = sight.node(node_name);
         survey.node(node);
-        let rival = rival(seen, node_name, sight);
-        if let Some(rival) = &rival {
+        let rival = rivals.iter().find(|rival| rival.nodes.contains(&**node_name));
+        if let Some(Rival { key, .. }) = rival {
             survey.conflicts.add(node_name);
-            survey.rivals.add_once(&format!("{}/{}", rival.namespace, rival.name));
+            survey.rivals.add_once(&format!("{}/{}", key.namespace, key.name));
         }
         let wish = if suspended || rival.is_some() {
             Wish::Slots(0)
@@ -178,12 +178,58 @@ pub fn is_orphaned(seen: &Seen, sight: &Sight) -> bool {
     seen.deleted.is_some() && (released || seen.finalizers.iter().any(|name| name == ORPHAN))
 }
 
-/// The oldest cluster that keeps this node, unless it is this one.
-fn rival(seen: &Seen, node: &str, sight: &Sight) -> Option<Key> {
-    let others = sight.on_node(node).into_iter().filter(|key| *key != seen.key);
-    let others = others.filter_map(|key| sight.cluster(&key));
-    let older = others.filter(|other| other.holds_nodes() && other.age < seen.age);
-    older.min_by(|a, b| a.age.cmp(&b.age)).map(|other| other.key.clone())
+/// Another cluster, and the nodes that it keeps from this one.
+struct Rival<'a> {
+    key: Key,
+    /// `None` of one that has gone.
+    age: Option<Age>,
+    nodes: HashSet<&'a str>,
+}
+
+/// How a cluster keeps the nodes that it has pods on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    /// All of them.
+    All,
+    /// Those whose worker has slots: nobody takes them from it.
+    Slots,
+}
+
+/// All clusters that keep nodes from this one, the oldest first. Made once a survey: for each node it
+/// would be a look through all pods of each cluster there.
+fn rivals<'a>(seen: &Seen, sight: &'a Sight) -> Vec<Rival<'a>> {
+    let others = sight.neighbours(&seen.key).into_iter().filter(|key| *key != seen.key);
+    let rivals = others.filter_map(|key| {
+        let other = sight.cluster(&key);
+        let hold = hold(seen, other.as_deref(), sight)?;
+        let pods = sight.pods(&key).map(|(_, pod)| pod);
+        let pods = pods.filter(|pod| hold == Hold::All || has_slots(pod));
+        let nodes = pods.filter_map(|pod| pod.node.as_deref()).collect();
+        Some(Rival { key, age: other.map(|other| other.age.clone()), nodes })
+    });
+    let mut rivals: Vec<Rival<'a>> = rivals.collect();
+    rivals.sort_by(|a, b| a.age.cmp(&b.age));
+    rivals
+}
+
+/// How another cluster keeps nodes from this one, if it does. Of workers that outlive their cluster
+/// nobody can say which are older; they have what they have.
+fn hold(seen: &Seen, other: Option<&Seen>, sight: &Sight) -> Option<Hold> {
+    let Some(other) = other else { return Some(Hold::Slots) };
+    if other.deleted.is_some() {
+        return is_orphaned(other, sight).then_some(Hold::Slots);
+    }
+    let hold = match (other.is_paused(), other.is_suspended()) {
+        (true, _) => Some(Hold::Slots),
+        (false, true) => None,
+        (false, false) => Some(Hold::All),
+    };
+    hold.filter(|_| other.age < seen.age)
+}
+
+/// Whether a worker claims jobs, or will. Without a word it counts for itself.
+fn has_slots(pod: &PodView) -> bool {
+    !pod.stopping && pod.phase != Phase::Over && pod.slots.as_deref() != Some("0")
 }
 
 /// The wish for a pod on a node that takes nothing.
@@ -525,6 +571,55 @@ mod tests {
         assert_eq!(scene.orders(), [], "who gives its slots up gives the node up");
         scene.sight.drop_pod(&older.key, "other");
         assert_eq!(scene.orders(), []);
+    }
+
+    /// A cluster that is older than that of a scene.
+    fn older(spec: Value) -> Seen {
+        seen("other", "2026-01-01T00:00:00Z", spec)
+    }
+
+    /// Looks at a cluster on a node where this worker of another cluster is, which may have gone.
+    fn beside(worker: PodView, other: Option<Seen>) -> Survey {
+        let mut scene = Scene::new(json!({})).with("n", node("4", json!({})), pod("n", None));
+        scene.sight.put_pod(&Key::new("ns", "other"), "other", worker);
+        other.map(|other| scene.sight.put_cluster(other));
+        scene.survey()
+    }
+
+    #[test]
+    fn workers_that_nobody_tells_anything_keep_their_nodes_while_they_have_slots() {
+        let orphaned = || {
+            let finalizers = vec![ORPHAN.to_owned()];
+            Seen { deleted: Some(1), finalizers, ..older(json!({})) }
+        };
+        let paused = || older(json!({ "paused": true }));
+        let suspended = || older(json!({ "paused": true, "suspend": true }));
+        for other in [None, Some(orphaned()), Some(paused()), Some(suspended())] {
+            let beside = |worker| {
+                let survey = beside(worker, other.clone());
+                (survey.slots, survey.rivals.to_string())
+            };
+            for slots in [None, Some("4")] {
+                let kept = (0, "ns/other".to_owned());
+                assert_eq!(beside(pod("n", slots)), kept, "{slots:?} of {other:?}");
+            }
+            let free = (4, String::new());
+            assert_eq!(beside(pod("n", Some("0"))), free, "{other:?}");
+            let stopping = PodView { stopping: true, ..pod("n", Some("4")) };
+            let over = PodView { phase: Phase::Over, ..pod("n", Some("4")) };
+            assert_eq!((beside(stopping), beside(over)), (free.clone(), free), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn who_is_told_to_have_no_slots_keeps_no_node() {
+        let deleted = Seen { deleted: Some(1), ..older(json!({})) };
+        let younger = seen("other", "2026-01-03T00:00:00Z", json!({ "paused": true }));
+        for other in [deleted, younger, older(json!({ "suspend": true }))] {
+            assert_eq!(beside(pod("n", Some("4")), Some(other.clone())).slots, 4, "{other:?}");
+        }
+        let cordoned = beside(pod("n", Some("0")), Some(older(json!({}))));
+        assert_eq!(cordoned.slots, 0, "it has slots again when that is over");
     }
 
     #[test]

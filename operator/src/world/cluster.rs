@@ -106,11 +106,10 @@ impl Seen {
         self.spec.as_ref().is_ok_and(|spec| spec.paused)
     }
 
-    /// Whether it keeps its nodes from younger clusters.
+    /// Whether no node is to have a slot of it.
     #[must_use]
-    pub fn holds_nodes(&self) -> bool {
-        let suspended = self.spec.as_ref().is_ok_and(|spec| spec.suspend);
-        self.deleted.is_none() && !suspended
+    pub fn is_suspended(&self) -> bool {
+        self.spec.as_ref().is_ok_and(|spec| spec.suspend)
     }
 
     /// The ConfigMap of languages that its spec names.
