@@ -181,6 +181,11 @@ impl Plan<'_> {
         let files = Rlimit { current: hard, maximum: hard };
         rustix::process::setrlimit(Resource::Nofile, files)
             .map_err(failed("raise the limit of open files"))?;
+        // isolate asks for 0, with which the machine's core_pattern would start (fs/coredump.c); below
+        // the filter that changes nothing.
+        let core = Rlimit { current: Some(1), maximum: Some(1) };
+        rustix::process::setrlimit(Resource::Core, core)
+            .map_err(failed("limit the size of cores"))?;
         rustix::thread::set_no_new_privs(true).map_err(failed("set no_new_privs"))?;
         if !self.launch.filter.is_empty() {
             seccomp::load(self.launch.filter).map_err(failed("load the filter"))?;

@@ -5,8 +5,9 @@
  * ends: exited 0
  * says: first=ok
  * says: last=ENOLCK
- * isolate-says: last=ok
- * isolate-because: who counts hears of calls by a filter of the slot, and isolate makes its boxes itself
+ * isolate-says: first=ok|EPERM
+ * isolate-says: last=ok|EPERM
+ * isolate-because: since 2.6 it refuses them itself; before, nobody counts them
  *
  * What the kernel keeps of one is charged to nobody (fs/locks.c, filelock_cache). One range over and
  * over: they are counted as they are asked for.
