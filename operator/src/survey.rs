@@ -227,9 +227,11 @@ fn hold(seen: &Seen, other: Option<&Seen>, sight: &Sight) -> Option<Hold> {
     hold.filter(|_| other.age < seen.age)
 }
 
-/// Whether a worker claims jobs, or will. Without a word it counts for itself.
+/// Whether a worker claims jobs, or will. Without a word it counts for itself. One that was set aside
+/// has another in its place.
 fn has_slots(pod: &PodView) -> bool {
-    !pod.stopping && pod.phase != Phase::Over && pod.slots.as_deref() != Some("0")
+    let attended = pod.attended && !pod.stopping && pod.phase != Phase::Over;
+    attended && pod.slots.as_deref() != Some("0")
 }
 
 /// The wish for a pod on a node that takes nothing.
@@ -367,6 +369,7 @@ mod tests {
             phase: Phase::Running,
             ready: true,
             stopping: false,
+            attended: true,
             address: None,
             trouble: None,
         }
@@ -607,7 +610,9 @@ mod tests {
             assert_eq!(beside(pod("n", Some("0"))), free, "{other:?}");
             let stopping = PodView { stopping: true, ..pod("n", Some("4")) };
             let over = PodView { phase: Phase::Over, ..pod("n", Some("4")) };
-            assert_eq!((beside(stopping), beside(over)), (free.clone(), free), "{other:?}");
+            assert_eq!((beside(stopping), beside(over)), (free.clone(), free.clone()), "{other:?}");
+            let aside = PodView { attended: false, ..pod("n", Some("4")) };
+            assert_eq!(beside(aside), free, "{other:?}");
         }
     }
 

@@ -120,6 +120,8 @@ pub struct PodView {
     pub ready: bool,
     /// It is being stopped.
     pub stopping: bool,
+    /// Its DaemonSet has it. One that is given another label is let go, for people to look at.
+    pub attended: bool,
     /// Where its probes are.
     pub address: Option<IpAddr>,
     /// What is wrong with it.
@@ -187,6 +189,11 @@ impl PodView {
             },
             ready,
             stopping: metadata.deletion_timestamp.is_some(),
+            attended: metadata
+                .owner_references
+                .iter()
+                .flatten()
+                .any(|o| o.controller == Some(true)),
             address: status.pod_ip.as_ref().and_then(|ip| ip.parse().ok()),
             trouble: worker
                 .and_then(|worker| worker.trouble(ready))
